@@ -1,0 +1,81 @@
+"""Everything that can go wrong, with the exit code it ends in.
+
+ReviewbotError
+├── UsageError          2  what was asked for cannot be done
+│   ├── ConfigError     2  a configuration file or a prompt is wrong
+│   ├── DiffError       2  a diff that does not say what it claims
+│   └── GitError        2  git, or the repository, cannot give the diff
+├── GatewayError        4  the gateway cannot be used, or refuses the key
+│   └── CallError       4  one call failed; others may do better
+│       └── SchemaError   the gateway takes no answer schema: ask without one
+└── OutputError         5  the finished report could not be delivered
+"""
+
+from __future__ import annotations
+
+
+class ReviewbotError(Exception):
+    """An error with a message for the person who ran the program.
+
+    Args:
+        message: what happened, in one line.
+        hint: what to do about it, in one line; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class UsageError(ReviewbotError):
+    """What was asked for cannot be done."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file, a checklist or an environment setting is wrong."""
+
+
+class DiffError(UsageError):
+    """A diff that cannot be read, or whose parts contradict each other."""
+
+
+class GitError(UsageError):
+    """Git, or the repository, cannot give what is needed."""
+
+
+class GatewayError(ReviewbotError):
+    """The gateway cannot be used, or refuses the key."""
+
+    exit_code = 4
+
+
+class CallError(GatewayError):
+    """One call to the model failed.
+
+    Args:
+        message: what happened, in one line.
+        hint: what to do about it, in one line; may be empty.
+        retry_after: seconds to wait before another try; None when a try is useless.
+    """
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class SchemaError(CallError):
+    """The gateway, or the model behind it, does not take an answer schema."""
+
+
+class OutputError(ReviewbotError):
+    """The review is done, but it could not be delivered."""
+
+    exit_code = 5

@@ -1,0 +1,441 @@
+"""The repository, asked through git's plumbing.
+
+No code of the repository runs: no hooks, filters, textconv, external diff or file system monitor.
+Revisions are resolved to full ids first, so nothing that a user or a branch name says can become
+an option. Whatever the user's configuration and environment say, the diff is the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self
+
+from reviewbot.diff import Diff, FileDiff, decode, split
+from reviewbot.errors import DiffError, GitError
+
+_PINNED = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.looseCompression": "0",
+    "core.quotePath": "true",
+    "core.splitIndex": "false",
+    "diff.renameLimit": "3000",
+    "diff.suppressBlankEmpty": "false",
+}
+_DIFF_OPTIONS = (
+    *("-r", "-z", "--raw", "--numstat", "-p", "--abbrev=64", "--full-index", "-U3", "-M"),
+    *("--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
+    *("--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--ignore-submodules=none"),
+    *("--diff-algorithm=myers", "--indent-heuristic", f"-O{os.devnull}"),
+    *("--inter-hunk-context=0", "--ws-error-highlight=none"),
+)
+# What git may see of the environment: where things are, not what to run.
+_KEPT = re.compile(
+    r"PATH|HOME|XDG_CONFIG_HOME|USER|LOGNAME|TMPDIR|TEMP|TMP|SYSTEMROOT|USERPROFILE"
+    r"|GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES"
+    r"|CEILING_DIRECTORIES|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
+)
+
+_RAW = re.compile(
+    rb":(\d+) (\d+) (\w+) (\w+) (?:([RC])\d*\0([^\0]+)|([A-Z])\d*)\0([^\0]+)\0", re.DOTALL
+)
+_NUMSTAT = re.compile(rb"(\d+|-)\t(\d+|-)\t(?:\0[^\0]+\0)?[^\0]+\0", re.DOTALL)
+
+
+class Repository:
+    """The git repository around a folder.
+
+    Args:
+        folder: where to begin looking; the repository may lie above it.
+
+    Raises:
+        GitError: there is none, it is not trusted, or git is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._cleanup = ExitStack()
+        self._folder = folder
+        self._environment = {k: v for k, v in os.environ.items() if _KEPT.fullmatch(k)}
+        self._environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        self._reader: subprocess.Popen[bytes] | None = None
+        places = ("--git-path", "index", "--git-path", "objects", "--show-toplevel")
+        found = self._git(("rev-parse", "--is-shallow-repository", *places), may_fail=True)
+        answers = found.stdout.split(b"\n")
+        if len(answers) < 4:  # noqa: PLR2004 - three answers and the end
+            raise _no_repository(folder, found.stderr)
+        shallow, index, objects, top = answers[:4]
+        self.shallow = shallow == b"true"
+        self._index = folder / os.fsdecode(index)
+        self._objects = folder / os.fsdecode(objects)
+        self.bare = not top
+        if top:
+            self._folder = Path(os.fsdecode(top))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cleanup.close()
+
+    @property
+    def top(self) -> Path:
+        """The working tree's folder, or the repository's where it has none."""
+        return self._folder
+
+    # --- revisions ----------------------------------------------------------------------------
+
+    def resolve(self, revision: str) -> str:
+        """The full id of the commit that a person means by `revision`.
+
+        Branches go before tags, whatever files there are; a branch that only the remote has (as in
+        a CI checkout) is found too.
+
+        Raises:
+            GitError: there is no such commit.
+        """
+        places = (
+            "refs/heads/{}",
+            "refs/remotes/{}",
+            "refs/tags/{}",
+            "{}",
+            "refs/remotes/origin/{}",
+        )
+        if "\n" not in revision:
+            for commit in self._commits(place.format(revision) for place in places):
+                if commit:
+                    return commit
+        raise self._unknown_revision(revision)
+
+    def default_base(self) -> str:
+        """The full ref name of the remote's default branch, else of main or master.
+
+        Raises:
+            GitError: there is none of these.
+        """
+        local = ("refs/heads/main", "refs/heads/master")
+        remote = ("refs/remotes/origin/main", "refs/remotes/origin/master")
+        known = self._refs("refs/remotes/*/HEAD", *remote, *local)
+        heads = sorted(
+            (ref for ref in known if ref.endswith("/HEAD")),
+            key=lambda ref: ref != "refs/remotes/origin/HEAD",
+        )
+        for ref in (*heads, *remote, *local):
+            if ref in known:
+                return ref
+        raise GitError(
+            "there is no default branch to compare with",
+            "Name the base: reviewbot diff BASE, or take --uncommitted for what is not committed.",
+        )
+
+    def merge_base(self, base: str, head: str) -> str:
+        """The commit where `head` left `base`; both are full ids.
+
+        Raises:
+            GitError: they have no common history, or the clone is too shallow to know.
+        """
+        found = self._git(("merge-base", base, head), may_fail=True)
+        if found.returncode == 0:
+            return found.stdout.decode().strip()
+        if self.shallow:
+            raise _too_shallow()
+        raise GitError(
+            f"{base[:10]} and {head[:10]} have no common history, so there is no branch to review",
+            "Compare with a base that the branch was made from.",
+        )
+
+    def parent(self, commit: str) -> str:
+        """The first parent of a commit, or the empty tree for the first commit of a history.
+
+        Raises:
+            GitError: the parent is not in this shallow clone.
+        """
+        raw = self.read(commit) or b""
+        parents = re.findall(rb"^parent (\w+)$", raw.partition(b"\n\n")[0], re.MULTILINE)
+        if not parents:
+            return self.empty_tree()
+        (parent,) = self._commits([parents[0].decode()])
+        if parent is None:
+            raise _too_shallow()
+        return parent
+
+    def empty_tree(self) -> str:
+        """The id of a tree without files."""
+        return self._run("hash-object", "-t", "tree", "--stdin").decode().strip()
+
+    def has_commits(self) -> bool:
+        """Whether HEAD is a commit, not a branch yet to be born."""
+        return next(self._commits(["HEAD"])) is not None
+
+    def _commits(self, names: Iterable[str]) -> Iterator[str | None]:
+        question = "".join(f"{name}^{{commit}}\n" for name in names)
+        answers = self._run("cat-file", "--batch-check", stdin=os.fsencode(question))
+        for answer in answers.decode("utf-8", "replace").splitlines():
+            oid, _, kind = answer.partition(" ")
+            yield oid if kind.startswith("commit ") else None
+
+    def _refs(self, *patterns: str) -> list[str]:
+        return decode(self._run("for-each-ref", "--format=%(refname)", *patterns)).splitlines()
+
+    def _unknown_revision(self, revision: str) -> GitError:
+        if ".." in revision:
+            return GitError(
+                f"'{revision}' is not a revision", "A range has three dots: BASE...HEAD"
+            )
+        if not self.has_commits():
+            return GitError(
+                "this repository has no commits yet",
+                "Review the working tree with: reviewbot diff --uncommitted",
+            )
+        names = [
+            ref.split("/", 2)[2] for ref in self._refs("refs/heads", "refs/tags", "refs/remotes")
+        ]
+        near = get_close_matches(revision, names, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else "See the branches with: git branch --all"
+        if self.shallow:
+            hint += " This clone is shallow: git fetch --unshallow gets the rest."
+        return GitError(f"there is no revision '{revision}' here", hint)
+
+    # --- content ------------------------------------------------------------------------------
+
+    def read(self, name: str) -> bytes | None:
+        """The content of an object (an id, or `REVISION:PATH`), or None where there is none."""
+        if "\n" in name:
+            return None
+        reader = self._reader = self._reader or self._start_reader()
+        assert reader.stdin
+        assert reader.stdout
+        reader.stdin.write(os.fsencode(name) + b"\n")
+        reader.stdin.flush()
+        *_, size = reader.stdout.readline().split(b" ")
+        if not size.strip().isdigit():
+            return None
+        content = reader.stdout.read(int(size))
+        reader.stdout.read(1)
+        return content
+
+    def _start_reader(self) -> subprocess.Popen[bytes]:
+        reader = self._start("cat-file", "--batch", stdin=subprocess.PIPE)
+        assert reader.stdin
+        self._cleanup.callback(reader.wait)
+        self._cleanup.callback(reader.stdin.close)
+        return reader
+
+    def attributes(
+        self, paths: Sequence[str], names: Sequence[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Values of gitattributes, by path and name; those that nothing sets are left out."""
+        question = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        raw = self._run("check-attr", "--stdin", "-z", *names, stdin=question)
+        fields = decode(raw).split("\0")
+        triples = zip(fields[0::3], fields[1::3], fields[2::3], strict=False)
+        return {(path, name): value for path, name, value in triples if value != "unspecified"}
+
+    def snapshot(self, *, working_tree: bool) -> str:
+        """A tree of the index, or of the working tree with its untracked files.
+
+        Neither the index nor the objects of the repository are touched: both are copied to a
+        temporary folder, which lives as long as this object.
+
+        Returns:
+            The id of the tree.
+        """
+        if working_tree and self.bare:
+            raise GitError("this repository has no working tree", "Name the head: BASE HEAD")
+        folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="reviewbot-")))
+        (folder / "objects" / "info").mkdir(parents=True)
+        (folder / "objects/info/alternates").write_bytes(
+            os.fsencode(self._objects.resolve()) + b"\n"
+        )
+        if self._index.exists():
+            shutil.copy2(self._index, folder / "index")  # with its time: git compares files to it
+        self._environment["GIT_INDEX_FILE"] = str(folder / "index")
+        self._environment["GIT_OBJECT_DIRECTORY"] = str(folder / "objects")
+        if working_tree:
+            self._stage_everything()
+        return self._run("write-tree").decode().strip()
+
+    def _stage_everything(self) -> None:
+        changed = self._run(
+            "diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=dirty"
+        ).split(b"\0")
+        pairs = list(zip(changed[0::2], changed[1::2], strict=False))
+        gone = [path for status, path in pairs if status == b"D"]
+        there = [path for status, path in pairs if status != b"D"]
+        untracked = self._run("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
+        there += [path for path in untracked if path and not path.endswith(b"/")]
+        self._update_index("--force-remove", paths=gone)
+        self._update_index("--add", "--replace", paths=there)
+
+    def _update_index(self, *options: str, paths: Sequence[bytes]) -> None:
+        if paths:
+            command = ("update-index", *options, "-z", "--stdin")
+            self._run(*self._no_filters(), *command, stdin=b"\0".join(paths))
+
+    # --- the diff -----------------------------------------------------------------------------
+
+    def diff(self, base: str, head: str) -> Diff:
+        """The diff of two commits or trees, given by full ids; read from git as it comes.
+
+        Raises:
+            DiffError: git's records and its patch contradict each other.
+            GitError: git failed.
+        """
+        with tempfile.TemporaryFile() as errors:
+            process = self._start("diff-tree", *_DIFF_OPTIONS, base, head, "--", stderr=errors)
+            assert process.stdout
+            with process, process.stdout as output:
+                files = tuple(_read_diff(output))
+            if process.returncode:
+                errors.seek(0)
+                raise GitError(_first_line(errors.read()))
+        return Diff(files)
+
+    # --- processes ----------------------------------------------------------------------------
+
+    def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        return self._git(arguments, stdin).stdout
+
+    def _git(
+        self, arguments: Sequence[str], stdin: bytes = b"", *, may_fail: bool = False
+    ) -> subprocess.CompletedProcess[bytes]:
+        try:
+            done = subprocess.run(
+                _command(*arguments),
+                cwd=self._folder,
+                env=self._environment,
+                input=stdin,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise GitError("git is not installed", "Install git, or review a --patch.") from error
+        if done.returncode and not may_fail:
+            raise GitError(_first_line(done.stderr))
+        return done
+
+    def _no_filters(self) -> list[str]:
+        """Options that switch off every configured clean filter: they are commands."""
+        found = self._git(
+            ("config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process)$"),
+            may_fail=True,
+        )
+        options = []
+        for key in decode(found.stdout).split("\0")[:-1]:
+            options += ["-c", f"{key}=", "-c", f"{key.rpartition('.')[0]}.required=false"]
+        return options
+
+    def _start(self, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            _command(*arguments),
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            **{"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},
+        )
+
+
+def _command(*arguments: str) -> list[str]:
+    pinned = chain.from_iterable(("-c", f"{key}={value}") for key, value in _PINNED.items())
+    return ["git", "--no-pager", "--literal-pathspecs", *pinned, *arguments]
+
+
+def _read_diff(output: Iterable[bytes]) -> Iterator[FileDiff]:
+    """Pair git's raw and numstat records with the blocks of the patch that follows them."""
+    records, counts, lines = _read_records(iter(output))
+    blocks = split(lines)
+    next(blocks)
+    for record, (added, removed) in zip(records, counts, strict=True):
+        old_mode, new_mode, old_oid, new_oid, moved, old_path, status, path = map(decode, record)
+        letter = moved or status
+        try:
+            parts = [next(blocks) for _ in range(2 if letter == "T" else 1)]
+        except StopIteration:
+            raise DiffError(f"git shows no patch for {path}") from None
+        binary = added == b"-"
+        shown = [sum(part.added for part in parts), sum(part.removed for part in parts)]
+        if not binary and shown != [int(added), int(removed)]:
+            raise DiffError(f"git's count of changed lines does not fit its patch of {path}")
+        yield FileDiff(
+            status=letter,
+            old_path=None if letter == "A" else old_path or path,
+            new_path=None if letter == "D" else path,
+            old_mode=old_mode.lstrip("0"),
+            new_mode=new_mode.lstrip("0"),
+            old_oid=old_oid.strip("0") and old_oid,
+            new_oid=new_oid.strip("0") and new_oid,
+            binary=binary,
+            added=shown[0],
+            removed=shown[1],
+            patch=b"".join(part.patch for part in parts),
+        )
+    if next(blocks, None):
+        raise DiffError("git shows more patches than changed files")
+
+
+_Records = list[tuple[bytes, ...]]
+
+
+def _read_records(output: Iterator[bytes]) -> tuple[_Records, _Records, Iterator[bytes]]:
+    """Raw records, numstat records, and the lines of the patch.
+
+    The records hold no LF but those of file names, so what comes before the first LF is nearly
+    always all of them, and the first line of the patch.
+    """
+    start = b""
+    for line in output:
+        start += line
+        raws, position = _matches(_RAW, start, 0)
+        counts, position = _matches(_NUMSTAT, start, position)
+        if start.startswith(b"\0diff --git ", position):
+            return raws, [count[:2] for count in counts], chain([start[position + 1 :]], output)
+    if start:
+        raise DiffError("git's records of the changed files cannot be read")
+    return [], [], iter(())
+
+
+def _matches(pattern: re.Pattern[bytes], text: bytes, position: int) -> tuple[_Records, int]:
+    """Groups of all matches that follow each other, and where they end."""
+    found = []
+    while match := pattern.match(text, position):
+        found.append(match.groups(b""))
+        position = match.end()
+    return found, position
+
+
+def _no_repository(folder: Path, stderr: bytes) -> GitError:
+    message = decode(stderr)
+    if "dubious ownership" in message:
+        return GitError(
+            f"git does not trust {folder}: it belongs to another user",
+            f"If it is yours: git config --global --add safe.directory {folder.resolve()}",
+        )
+    if "not a git repository" in message:
+        return GitError(
+            f"{folder.resolve()} is not in a git repository",
+            "Go to one, or review a diff with: reviewbot diff --patch FILE",
+        )
+    return GitError(_first_line(stderr))
+
+
+def _too_shallow() -> GitError:
+    return GitError(
+        "this clone is too shallow to know where the branch began",
+        "Get the history: git fetch --unshallow "
+        '(GitHub Actions: fetch-depth: 0; GitLab CI: GIT_DEPTH: "0").',
+    )
+
+
+def _first_line(stderr: bytes) -> str:
+    """The line of git's complaint that says what is wrong."""
+    lines = [line for line in decode(stderr).splitlines() if line.strip()]
+    fatal = [line.partition(": ")[2] for line in lines if line.startswith(("fatal: ", "error: "))]
+    return f"git: {(fatal or lines or ['it failed without a word'])[0]}"
