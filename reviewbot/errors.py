@@ -7,8 +7,10 @@ ReviewbotError
 │   └── GitError        2  git, or the repository, cannot give the diff
 ├── GatewayError        4  the gateway cannot be used, or refuses the key
 │   └── CallError       4  one call failed; others may do better
+│       ├── AnswerError     the model's answer cannot be read
 │       └── SchemaError   the gateway takes no answer schema: ask without one
-└── OutputError         5  the finished report could not be delivered
+├── OutputError         5  the finished report could not be delivered
+└── InterruptedReview 130  somebody pressed ^C
 """
 
 from __future__ import annotations
@@ -71,6 +73,10 @@ class CallError(GatewayError):
         self.retry_after = retry_after
 
 
+class AnswerError(CallError):
+    """The model's answer cannot be read."""
+
+
 class SchemaError(CallError):
     """The gateway, or the model behind it, does not take an answer schema."""
 
@@ -79,3 +85,9 @@ class OutputError(ReviewbotError):
     """The review is done, but it could not be delivered."""
 
     exit_code = 5
+
+
+class InterruptedReview(ReviewbotError):  # noqa: N818 - not a failure
+    """Somebody pressed ^C while calls were under way."""
+
+    exit_code = 130

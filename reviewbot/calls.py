@@ -1,0 +1,205 @@
+"""Requests in flight: sent side by side, read, repaired once, and handed back as they end."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from reviewbot import checklists
+from reviewbot.errors import AnswerError, CallError, GatewayError
+from reviewbot.findings import Answer, read, salvage
+from reviewbot.gateway import Model, Reply, Usage
+from reviewbot.prompt import Request
+from reviewbot.text import fenced
+
+GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
+
+
+class Asker(Protocol):
+    """What is needed of a gateway."""
+
+    def model(self, name: str) -> Model:
+        """What is known about a model."""
+
+    def ask(
+        self,
+        model: str,
+        messages: list[dict[str, object]],
+        *,
+        answer_tokens: int,
+        deadline: float,
+        opened: Callable[[], None] = ...,
+    ) -> Reply:
+        """Send one prompt and wait for the whole answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended: with an answer, or with an error; and what its calls used."""
+
+    request: Request
+    answer: Answer | None
+    error: GatewayError | None
+    usages: tuple[Usage, ...]
+
+    @property
+    def problem(self) -> str:
+        """Why the request's files count as not read, or as not wholly read; else empty."""
+        if self.error:
+            return self.error.message
+        return self.answer.problem if self.answer else ""
+
+    @property
+    def fatal(self) -> bool:
+        """Whether no other request can succeed either."""
+        return self.error is not None and not isinstance(self.error, CallError)
+
+
+def shares_cache(group: Sequence[Request], model: Model) -> bool:
+    """Whether the requests of one batch and model gain from a cache breakpoint."""
+    return (
+        len(group) > 1 and model.takes_breakpoints and group[0].prefix_tokens >= model.cache_minimum
+    )
+
+
+def run(
+    requests: Sequence[Request], gateway: Asker, *, jobs: int, deadline: float
+) -> Iterator[Outcome]:
+    """Send all requests and give back each outcome as soon as it is there.
+
+    The first request of a batch opens the provider's prompt cache; the others of the batch start
+    when its answer begins. The threads are daemons: whoever stops iterating waits for nobody.
+
+    Args:
+        requests: what to send.
+        gateway: where to.
+        jobs: how many at once.
+        deadline: `time.monotonic()` at which what is still under way counts as failed.
+    """
+    flight = _Flight(requests, gateway, deadline)
+    for _ in range(min(jobs, len(requests))):
+        threading.Thread(target=flight.work, daemon=True).start()
+    try:
+        yield from flight.outcomes()
+    finally:
+        flight.stopped.set()
+
+
+class _Flight:
+    """The state that the threads of one run share."""
+
+    def __init__(self, requests: Sequence[Request], gateway: Asker, deadline: float) -> None:
+        self.stopped = threading.Event()
+        self._gateway = gateway
+        self._deadline = deadline
+        self._requests = tuple(requests)
+        self._pending = set(range(len(requests)))
+        self._todo: queue.PriorityQueue[int] = queue.PriorityQueue()
+        self._done: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
+        self._followers: dict[int, list[int]] = {}
+        self._with_breakpoint: set[int] = set()
+        groups: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for number, request in enumerate(self._requests):
+            groups[request.batch, request.model].append(number)
+        for numbers in groups.values():
+            self._schedule(numbers)
+
+    def _schedule(self, numbers: list[int]) -> None:
+        group = [self._requests[number] for number in numbers]
+        if shares_cache(group, self._gateway.model(group[0].model)):
+            self._with_breakpoint.update(numbers)
+            self._followers[numbers[0]] = numbers[1:]
+            numbers = numbers[:1]
+        for number in numbers:
+            self._todo.put(number)
+
+    def _release_followers(self, number: int) -> None:
+        for follower in self._followers.pop(number, ()):
+            self._todo.put(follower)
+
+    def work(self) -> None:
+        while not self.stopped.is_set():
+            number = self._todo.get()
+            outcome = self._answer(number)
+            if outcome.fatal:
+                self.stopped.set()
+            self._release_followers(number)
+            self._done.put((number, outcome))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        while self._pending:
+            try:
+                wait = max(self._deadline + GRACE - time.monotonic(), 0)
+                number, outcome = self._done.get(timeout=wait)
+            except queue.Empty:
+                late = CallError("the time limit of the run is over (timeout)")
+                yield from self._fail_the_rest(late)
+                return
+            self._pending.discard(number)
+            yield outcome
+            if outcome.fatal and outcome.error:
+                yield from self._fail_the_rest(outcome.error)
+
+    def _fail_the_rest(self, error: GatewayError) -> Iterator[Outcome]:
+        self.stopped.set()
+        for number in sorted(self._pending):
+            yield Outcome(self._requests[number], None, error, ())
+        self._pending.clear()
+
+    # --- one request --------------------------------------------------------------------------
+
+    def _answer(self, number: int) -> Outcome:
+        request = self._requests[number]
+        usages: list[Usage] = []
+        try:
+            messages = request.messages(breakpoint_after_change=number in self._with_breakpoint)
+            reply = self._ask(request, messages, lambda: self._release_followers(number))
+            usages.append(reply.usage)
+            try:
+                answer = read(reply.text)
+            except AnswerError:
+                answer = self._repaired(request, reply.text, usages)
+        except GatewayError as error:
+            return Outcome(request, None, error, tuple(usages))
+        return Outcome(request, answer, None, tuple(usages))
+
+    def _repaired(self, request: Request, text: str, usages: list[Usage]) -> Answer:
+        """Have the model write its answer again, without the diff; what is whole is kept anyway.
+
+        A repair with fewer findings than the text speaks of is none: it would hide them.
+        """
+        if not text.strip():
+            raise AnswerError("the model gave an empty answer")
+        task = checklists.frame("repair", answer=fenced("answer", text))
+        messages: list[dict[str, object]] = [
+            {"role": "system", "content": request.system},
+            {"role": "user", "content": task},
+        ]
+        try:
+            reply = self._ask(request, messages, lambda: None)
+            usages.append(reply.usage)
+            answer = read(reply.text)
+            if len(answer.findings) >= text.count("severity"):
+                return answer
+        except AnswerError:
+            pass  # the repair is as unreadable as the answer was: what is whole in that counts
+        kept = salvage(text)
+        if kept.findings:
+            return kept
+        raise AnswerError("the model's answer cannot be read, and asking again did not help")
+
+    def _ask(
+        self, request: Request, messages: list[dict[str, object]], opened: Callable[[], None]
+    ) -> Reply:
+        return self._gateway.ask(
+            request.model,
+            messages,
+            answer_tokens=request.answer_tokens,
+            deadline=self._deadline,
+            opened=opened,
+        )

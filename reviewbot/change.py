@@ -1,0 +1,148 @@
+"""What is to be reviewed: a diff, and what the repository says around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reviewbot.diff import SUBMODULE, Diff, FileDiff, decode, parse
+from reviewbot.git import Repository
+from reviewbot.selection import ATTRIBUTES
+
+# Where teams write down how their code should be; the first ones speak to reviewers.
+GUIDES = (
+    "REVIEW.md",
+    "AGENTS.md",
+    "CLAUDE.md",
+    ".github/copilot-instructions.md",
+    "CONTRIBUTING.md",
+    ".github/CONTRIBUTING.md",
+    "docs/CONTRIBUTING.md",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change and its surroundings.
+
+    `base` and `head` are commit ids, None where there is no commit (a working tree, a patch).
+    `name` says in words what is compared. `lines` gives the lines of a file's new version, without
+    their LF; none where they cannot be had. `guides` are the team's documents at the base.
+    """
+
+    name: str
+    base: str | None
+    head: str | None
+    diff: Diff
+    lines: Callable[[FileDiff], Sequence[str]]
+    guides: Mapping[str, str]
+    attributes: Mapping[tuple[str, str], str]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Two trees to compare, by full ids, and what they are in words."""
+
+    name: str
+    base: str
+    head: str
+    base_commit: str | None
+    head_commit: str | None
+
+
+def from_patch(name: str, lines: Iterable[bytes]) -> Change:
+    """The change that a unified diff describes; nothing is known but what it shows.
+
+    Raises:
+        DiffError: it is not a diff.
+    """
+    return Change(name, None, None, parse(lines), lambda _: (), {}, {})
+
+
+def from_repository(repository: Repository, span: Span) -> Change:
+    """The change between two trees of a repository.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    diff = repository.diff(span.base, span.head)
+
+    def lines(file: FileDiff) -> Sequence[str]:
+        if not file.new_oid or file.new_mode == SUBMODULE:
+            return ()
+        text = decode(repository.read(file.new_oid) or b"")
+        return text.removesuffix("\n").split("\n") if text else ()
+
+    return Change(
+        name=span.name,
+        base=span.base_commit,
+        head=span.head_commit,
+        diff=diff,
+        lines=lines,
+        guides=_guides(repository, span.base),
+        attributes=repository.attributes([file.path for file in diff.files], ATTRIBUTES),
+    )
+
+
+def _guides(repository: Repository, base: str) -> Mapping[str, str]:
+    found = ((path, repository.read(f"{base}:{path}")) for path in GUIDES)
+    return {path: text.decode("utf-8", "replace") for path, text in found if text}
+
+
+# --- what to compare ----------------------------------------------------------------------------
+
+
+def branch(repository: Repository, base: str | None, head: str | None) -> Span:
+    """What a branch brings: its merge base with `base`, against `head` or the working tree.
+
+    Args:
+        repository: where.
+        base: a revision; None for the default branch.
+        head: a revision; None for the working tree with all that is not committed.
+
+    Raises:
+        GitError: a revision is unknown, or there is no common history.
+    """
+    base_name = base or repository.default_base()
+    base_commit = repository.resolve(base_name)
+    head_commit = repository.resolve(head or "HEAD")
+    start = repository.merge_base(base_commit, head_commit)
+    shown = base_name.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+    if head is not None:
+        return Span(f"{shown}...{head}", start, head_commit, start, head_commit)
+    tree = repository.snapshot(working_tree=True)
+    return Span(f"{shown}...working tree", start, tree, start, None)
+
+
+def uncommitted(repository: Repository) -> Span:
+    """The working tree, with untracked files, against the last commit."""
+    base, commit = _last_commit(repository)
+    tree = repository.snapshot(working_tree=True)
+    return Span("uncommitted changes", base, tree, commit, None)
+
+
+def staged(repository: Repository) -> Span:
+    """The index against the last commit."""
+    base, commit = _last_commit(repository)
+    tree = repository.snapshot(working_tree=False)
+    return Span("staged changes", base, tree, commit, None)
+
+
+def commit(repository: Repository, revision: str) -> Span:
+    """One commit against its first parent.
+
+    Raises:
+        GitError: there is no such commit, or its parent is not in this clone.
+    """
+    head = repository.resolve(revision)
+    base = repository.parent(head)
+    return Span(f"commit {revision}", base, head, base, head)
+
+
+def _last_commit(repository: Repository) -> tuple[str, str | None]:
+    """HEAD, or the empty tree before the first commit."""
+    if repository.has_commits():
+        head = repository.resolve("HEAD")
+        return head, head
+    return repository.empty_tree(), None

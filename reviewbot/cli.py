@@ -1,0 +1,272 @@
+"""The command line: options in, exit codes out. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+import click
+
+from reviewbot import __version__
+from reviewbot.errors import ReviewbotError, UsageError
+
+if TYPE_CHECKING:
+    from reviewbot.change import Span
+    from reviewbot.git import Repository
+    from reviewbot.local import Wish
+
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+FORMATS = ("text", "json", "markdown")
+
+_EPILOG = """\b
+Exit codes, the first that applies:
+  130  interrupted
+    2  usage or configuration, a missing gateway address too
+    1  a finding at or above --fail-on
+    4  gateway or key, a missing key too
+    5  the finished report could not be delivered
+    3  incomplete: something that should have been reviewed was not
+    0  all is well
+"""
+
+
+def main() -> NoReturn:
+    """Run the program; every expected failure ends in one clear line and its exit code."""
+    try:
+        code = cli.main(prog_name="reviewbot", standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("interrupted; nothing is written", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ReviewbotError as error:
+        _fail(f"{error.message}. {error.hint}".rstrip(" ").replace("..", "."), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"reviewbot: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.version_option(__version__, prog_name="reviewbot")
+def cli() -> None:
+    r"""Review a branch like a careful colleague, through your own LiteLLM key.
+
+    \b
+    Begin with:
+      reviewbot demo                    see a review, without a key
+      export AI_GATEWAY_URL=https://…   your LiteLLM proxy
+      export LITELLM_API_KEY=sk-…       your virtual key
+      reviewbot diff main --dry-run     what would be sent, and its price
+      reviewbot diff main               review this branch
+    """
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    return [name.strip() for name in value.split(",") if name.strip()] if value else None
+
+
+@cli.command()
+@click.argument("base", required=False)
+@click.argument("head", required=False)
+@click.option("--committed", is_flag=True, help="Only what is committed: BASE...HEAD.")
+@click.option("--staged", is_flag=True, help="What is staged for the next commit.")
+@click.option("--uncommitted", is_flag=True, help="What is not committed, with untracked files.")
+@click.option("--commit", "commit_", metavar="REV", help="One commit.")
+@click.option(
+    "--patch",
+    type=click.File("rb"),
+    help="A unified diff in a file, or - for standard input; no repository is needed.",
+)
+@click.option("--include", metavar="GLOB", multiple=True, help="Review only these files.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these files out.")
+@click.option(
+    "--checklist", "checklists", metavar="NAME,…", callback=_names, help="Checklists to run."
+)
+@click.option("--model", metavar="NAME", envvar="REVIEWBOT_MODEL", help="Model at the gateway.")
+@click.option(
+    "--min-severity", type=click.Choice(SEVERITIES), help="Show findings from this severity on."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice((*SEVERITIES, "none")),
+    help="Exit with 1 on a finding of this severity or worse.",
+)
+@click.option("--jobs", type=int, metavar="N", help="Calls side by side.  [default: 6]")
+@click.option("--timeout", type=float, metavar="SECONDS", help="For all calls.  [default: 600]")
+@click.option("--call-timeout", type=float, metavar="SECONDS", help="For one.  [default: 180]")
+@click.option("--dry-run", is_flag=True, help="Send nothing: show files, batches, tokens, dollars.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="Form of the report.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write it to a file; see --format."
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings, in place of the repository's .reviewbot.yaml.",
+)
+@click.pass_context
+def diff(context: click.Context, /, **options: Any) -> int:
+    r"""Review the changes of a branch, a commit or a patch.
+
+    \b
+    reviewbot diff                what this branch adds to the default branch,
+                                  with all that is not committed yet
+    reviewbot diff main           the same against main
+    reviewbot diff main feature   what the branch feature adds to main
+    reviewbot diff v1.0...v1.1    the same with three dots
+    reviewbot diff --commit HEAD  the last commit
+    git diff | reviewbot diff --patch -
+
+    The gateway's address is read from AI_GATEWAY_URL or LITELLM_BASE_URL, its key from
+    LITELLM_API_KEY; or from OPENAI_BASE_URL and OPENAI_API_KEY; or from CODER_URL and
+    CODER_SESSION_TOKEN. The diff goes there and nowhere else.
+    """
+    from reviewbot import local  # noqa: PLC0415 - slow, and not needed for --help
+    from reviewbot.output import Destination  # noqa: PLC0415
+    from reviewbot.progress import Progress  # noqa: PLC0415
+
+    destination = Destination.of(options["output"], options["format_"])
+    wish = _wish(context, options)
+    if options["dry_run"]:
+        keep = destination.format == "json"
+        rehearsal = local.rehearse(wish, os.environ, keep_messages=keep)
+        destination.write(rehearsal.to_json() if keep else rehearsal.to_text())
+        return 0
+    report, config = local.review(wish, os.environ, Progress(sys.stderr))
+    destination.write_report(report)
+    return report.exit_code(config.fail_on)
+
+
+def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
+    from reviewbot.local import Wish  # noqa: PLC0415
+
+    overrides = {
+        key: (_origin(context, key), options[key])
+        for key in (
+            *("checklists", "model", "min_severity", "fail_on"),
+            *("jobs", "timeout", "call_timeout"),
+        )
+        if options[key] is not None
+    }
+    patch: BinaryIO | None = options["patch"]
+    return Wish(
+        span=_span(options),
+        patch=patch,
+        overrides=overrides,
+        include=options["include"],
+        exclude=options["exclude"],
+        config_file=options["config_file"],
+    )
+
+
+def _origin(context: click.Context, key: str) -> str:
+    source = context.get_parameter_source(key)
+    if source == click.core.ParameterSource.ENVIRONMENT:
+        return "REVIEWBOT_MODEL"
+    return "--checklist" if key == "checklists" else f"--{key.replace('_', '-')}"
+
+
+def _span(options: dict[str, Any]) -> Callable[[Repository], Span] | None:
+    """What to compare, as a function of the repository, or None for a patch."""
+    from reviewbot import change  # noqa: PLC0415
+
+    modes = [name for name in ("staged", "uncommitted", "commit_", "patch") if options[name]]
+    base, head = _range(options["base"], options["head"])
+    named = [f"--{name.rstrip('_')}" for name in modes]
+    if len(modes) > 1 or (modes and (base or head or options["committed"])):
+        raise UsageError(f"{' and '.join(named)} cannot go with another choice of changes")
+    if options["patch"]:
+        return None
+    if options["staged"]:
+        return change.staged
+    if options["uncommitted"]:
+        return change.uncommitted
+    if options["commit_"]:
+        return lambda repository: change.commit(repository, options["commit_"])
+    head = head or ("HEAD" if options["committed"] else None)
+    return lambda repository: change.branch(repository, base, head)
+
+
+def _range(base: str | None, head: str | None) -> tuple[str | None, str | None]:
+    """`BASE...HEAD` as two; an empty side of it means what it means to git."""
+    if base is None or "..." not in base:
+        return base, head
+    if head is not None:
+        raise UsageError("a range BASE...HEAD stands alone", "Leave the second revision away.")
+    left, _, right = base.partition("...")
+    return left or None, right or "HEAD"
+
+
+@cli.group("checklists", invoke_without_command=True)
+@click.pass_context
+def checklists_(context: click.Context) -> None:
+    """List the checklists, shipped and your own.
+
+    A file NAME.md in .reviewbot/prompts/ adds a checklist, or replaces the shipped one of that
+    name; `reviewbot checklists show security` prints one to begin with.
+    """
+    if context.invoked_subcommand is None:
+        from reviewbot import local  # noqa: PLC0415
+
+        house = local.house(local.home(Path.cwd()), {})
+        active = house.settings.config.checklists
+        width = max(map(len, house.checklists))
+        for name, checklist in house.checklists.items():
+            mark = "on " if name in active else "off"
+            origin = "" if checklist.origin == "shipped" else f"  ({checklist.origin})"
+            click.echo(f"{name:<{width}}  {mark}  {checklist.description}{origin}")
+
+
+@checklists_.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print one checklist as it is written."""
+    from reviewbot import checklists, local  # noqa: PLC0415
+
+    house = local.house(local.home(Path.cwd()), {})
+    (chosen,) = checklists.choose(house.checklists, [name])
+    click.echo(house.sources[f"{chosen.name}.md"], nl=False)
+
+
+@cli.command("config")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings, in place of the repository's .reviewbot.yaml.",
+)
+def config_(*, schema: bool, config_file: Path | None) -> None:
+    """Print every setting, its value, and where that came from.
+
+    Settings are read from .reviewbot.yaml, .reviewbot.yml or [tool.reviewbot] in pyproject.toml;
+    options on the command line go before them. Keys and addresses are never read from a file.
+    """
+    from reviewbot import local  # noqa: PLC0415
+    from reviewbot.config import json_schema, listing  # noqa: PLC0415
+
+    if schema:
+        click.echo(json_schema())
+        return
+    model = os.environ.get("REVIEWBOT_MODEL")
+    overrides = {"model": ("REVIEWBOT_MODEL", model)} if model else {}
+    house = local.house(local.home(Path.cwd()), overrides, config_file)
+    click.echo(listing(house.settings))
+
+
+@cli.command()
+def demo() -> int:
+    """Review a small sample branch with recorded answers: no key, no model, no cost."""
+    from reviewbot.demo import run  # noqa: PLC0415
+
+    return run()

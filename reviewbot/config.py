@@ -1,0 +1,159 @@
+"""Settings: what can be set, what it is set to, and where each value came from."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from reviewbot.errors import ConfigError
+from reviewbot.findings import Severity
+
+FILES = (".reviewbot.yaml", ".reviewbot.yml", "pyproject.toml")
+
+_ENVIRONMENT_ONLY = ("key", "token", "url", "secret", "password", "endpoint", "gateway")
+
+
+class PathInstruction(BaseModel):
+    """What a reviewer should know about some files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[str, Field(description="glob, as in .gitignore")]
+    instructions: Annotated[str, Field(description="shown to the model with these files")]
+
+
+def _one_or_many(value: object) -> object:
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+class Config(BaseModel):
+    """The keys of `.reviewbot.yaml`, `.reviewbot.yml` or `[tool.reviewbot]` in pyproject.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="reviewbot configuration")
+
+    model: Annotated[
+        str, Field(min_length=1, description="model that reviews, by its name at the gateway")
+    ] = "claude-sonnet"
+    checklists: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_one_or_many),
+        Field(min_length=1, description="checklists to run, by name"),
+    ] = ("security", "performance", "style", "correctness")
+    path_filters: Annotated[
+        tuple[str, ...],
+        Field(description="globs of files to review; with a leading ! of files to leave out"),
+    ] = ()
+    path_instructions: Annotated[
+        tuple[PathInstruction, ...], Field(description="advice to the reviewer, by path")
+    ] = ()
+    min_severity: Annotated[
+        Severity, Field(description="findings below this are kept in the JSON report only")
+    ] = Severity.INFO
+    fail_on: Annotated[
+        Severity | Literal["none"],
+        Field(description="a finding of this severity or worse makes the exit code 1"),
+    ] = "none"
+    context_tokens: Annotated[
+        int, Field(ge=0, description="unchanged code shown around the changes, tokens a batch")
+    ] = 40_000
+    jobs: Annotated[int, Field(ge=1, le=64, description="calls to the gateway side by side")] = 6
+    timeout: Annotated[
+        float, Field(gt=0, description="seconds for all calls together, retries included")
+    ] = 600.0
+    call_timeout: Annotated[float, Field(gt=0, description="seconds for one call")] = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A configuration, and for each key where its value came from."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+def load(files: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]) -> Settings:
+    """Put the settings together: what is given outright goes before the file, then the defaults.
+
+    Args:
+        files: text of the configuration files that exist, by name; at most one may hold settings.
+        overrides: origin (as `--model`) and value of what the command line or environment says.
+
+    Raises:
+        ConfigError: a file cannot be read, or says what is not known or not allowed.
+    """
+    read = {name: _values(name, text) for name, text in files.items()}
+    found = {name: settings for name, settings in read.items() if settings}
+    if len(found) > 1:
+        raise ConfigError(
+            f"there are settings in {' and in '.join(found)}", "Keep them in one of these files."
+        )
+    origins = dict.fromkeys(Config.model_fields, "default")
+    values: dict[str, Any] = {}
+    for name, settings in found.items():
+        _validated(settings, dict.fromkeys(settings, name))
+        values |= settings
+        origins |= dict.fromkeys(settings, name)
+    values |= {key: value for key, (_, value) in overrides.items()}
+    origins |= {key: origin for key, (origin, _) in overrides.items()}
+    return Settings(_validated(values, origins), origins)
+
+
+def _values(name: str, text: str) -> dict[str, Any]:
+    try:
+        if name.endswith(".toml"):
+            settings = tomllib.loads(text).get("tool", {}).get("reviewbot", {})
+        else:
+            settings = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{name}: settings are written as `key: value`")
+    return {str(key): value for key, value in settings.items()}
+
+
+def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+    key = str(first["loc"][0])
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        raise ConfigError(
+            f"{origins.get(key, key)}: there is no setting '{place}'",
+            _advice(str(first["loc"][-1])),
+        )
+    raise ConfigError(f"{origins.get(key, key)}: {place}: {first['msg']}")
+
+
+def _advice(key: str) -> str:
+    if any(word in key.lower() for word in _ENVIRONMENT_ONLY):
+        return "Keys and addresses are read from the environment only, never from a file."
+    near = get_close_matches(key, [*Config.model_fields, *PathInstruction.model_fields], n=1)
+    return f"Did you mean '{near[0]}'?" if near else "See the settings with: reviewbot config"
+
+
+def json_schema() -> str:
+    """The JSON Schema of a configuration file."""
+    schema = Config.model_json_schema()
+    return json.dumps(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2
+    )
+
+
+def listing(settings: Settings) -> str:
+    """Every setting as a line of YAML, with where it came from as a comment."""
+    values = settings.config.model_dump(mode="json")
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    width = min(max(map(len, lines)), 72)
+    origins = (settings.origins[key] for key in values)
+    return "\n".join(
+        f"{line:<{width}}  # {origin}" for line, origin in zip(lines, origins, strict=True)
+    )

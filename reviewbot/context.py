@@ -1,0 +1,95 @@
+"""The code around a change: the blocks that enclose it, found by indentation in any language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+SMALL_FILE = 120  # lines; shown whole
+LARGEST_BLOCK = 80  # lines; of the enclosing blocks, the largest up to this size is shown
+MARGIN = 8  # lines around a change whose blocks are all larger
+
+_CLOSERS = ("}", ")", "]", "end", "</")
+
+
+def enclosing(lines: Sequence[str], changed: Iterable[int]) -> list[range]:
+    """Line numbers worth showing with a change.
+
+    These are the largest enclosing block of reasonable size, and the first line of each block
+    around that (the class of a method, the function of a long loop), so that a reader knows where
+    the lines stand. Takes time in proportion to the file.
+
+    Args:
+        lines: the file in its new version.
+        changed: 1-based numbers of the lines that the change adds, or that follow a removed one.
+
+    Returns:
+        Ranges of 1-based line numbers, sorted, neither overlapping nor touching.
+    """
+    count = len(lines)
+    if count <= SMALL_FILE:
+        return [range(1, count + 1)] if count else []
+    parents, ends = _outline(lines)
+    shown: list[range] = []
+    for number in dict.fromkeys(min(max(number, 1), count) for number in changed):
+        if not (shown and number in shown[-1]):
+            shown += [*_headers(number - 1, parents, ends), _block(number - 1, parents, ends)]
+    return merged(shown)
+
+
+def merged(ranges: Iterable[range]) -> list[range]:
+    """The same numbers in sorted ranges that neither overlap nor touch."""
+    result: list[range] = []
+    for each in sorted(ranges, key=lambda each: each.start):
+        if result and each.start <= result[-1].stop:
+            result[-1] = range(result[-1].start, max(result[-1].stop, each.stop))
+        else:
+            result.append(each)
+    return result
+
+
+def _outline(lines: Sequence[str]) -> tuple[list[int], list[int]]:
+    """For each line (from 0): the line that heads its block, or -1; the last line it heads."""
+    parents, ends = [], list(range(len(lines)))
+    open_blocks: list[tuple[int, int]] = []  # indentation and index, outermost first
+    last_text = -1
+    for index, line in enumerate(lines):
+        text = line.strip()
+        if not text or line.startswith("#"):  # a comment or #ifdef at the margin ends no block
+            parents.append(open_blocks[-1][1] if open_blocks else -1)
+            continue
+        indent = len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip())
+        while open_blocks and open_blocks[-1][0] >= indent:
+            depth, header = open_blocks.pop()
+            closes = depth == indent and text.startswith(_CLOSERS)
+            ends[header] = index if closes else max(last_text, header)
+        parents.append(open_blocks[-1][1] if open_blocks else -1)
+        open_blocks.append((indent, index))
+        last_text = index
+    for _, header in open_blocks:
+        ends[header] = max(last_text, header)
+    return parents, ends
+
+
+def _block(index: int, parents: Sequence[int], ends: Sequence[int]) -> range:
+    """The largest block of reasonable size around a line, or else a few lines about it."""
+    best = range(max(index - MARGIN, 0) + 1, min(index + MARGIN + 1, len(ends)) + 1)
+    header = index
+    while header >= 0:
+        if ends[header] - header < LARGEST_BLOCK:
+            if ends[header] > header:
+                best = range(header + 1, ends[header] + 2)
+        else:
+            break
+        header = parents[header]
+    return best
+
+
+def _headers(index: int, parents: Sequence[int], ends: Sequence[int]) -> list[range]:
+    """The first lines of the blocks that are too large to be shown whole."""
+    headers = []
+    header = parents[index]
+    while header >= 0:
+        if ends[header] - header >= LARGEST_BLOCK:
+            headers.append(range(header + 1, header + 2))
+        header = parents[header]
+    return headers

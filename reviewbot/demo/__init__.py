@@ -1,0 +1,77 @@
+"""A sample branch, reviewed by the true pipeline against recorded answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from reviewbot import change, checklists, local
+from reviewbot.demo.gateway import replaying
+from reviewbot.output import Destination
+from reviewbot.progress import Progress
+
+_SAMPLE = Path(__file__).parent / "sample"
+_IDENTITY = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
+_QUIET = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
+
+
+def run() -> int:
+    """Build the sample repository, review its branch and show the report.
+
+    Returns:
+        The exit code.
+    """
+    with tempfile.TemporaryDirectory(
+        prefix="reviewbot-demo-", ignore_cleanup_errors=True
+    ) as folder:
+        _build(Path(folder))
+        with replaying(_recorded()) as url, contextlib.chdir(folder):
+            click.echo(
+                f"$ reviewbot diff main    (in a sample repository; the gateway at {url} replays\n"
+                "recorded answers: no model is asked, and the price is what it would have been)\n",
+                err=True,
+            )
+            wish = local.Wish(
+                span=lambda repository: change.branch(repository, "main", None),
+                patch=None,
+                overrides={},
+            )
+            environment = {"AI_GATEWAY_URL": url, "LITELLM_API_KEY": "no-key-is-needed"}
+            report, config = local.review(wish, environment, Progress(sys.stderr))
+            Destination.of(None, "text").write_report(report)
+    return report.exit_code(config.fail_on)
+
+
+def _build(folder: Path) -> None:
+    """Two commits: the shop on main, and its new feature on a branch."""
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    _commit(folder, "base", "A small shop")
+    _git(folder, "switch", "--quiet", "--create", "feature/checkout")
+    _commit(folder, "head", "Coupons, search and paging")
+
+
+def _commit(folder: Path, tree: str, message: str) -> None:
+    ignored = shutil.ignore_patterns(".*", "__pycache__")
+    shutil.copytree(_SAMPLE / tree, folder, dirs_exist_ok=True, ignore=ignored)
+    _git(folder, "add", "--all")
+    _git(folder, "commit", "--quiet", "--message", message)
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    subprocess.run(["git", *_IDENTITY, *_QUIET, *arguments], cwd=folder, env=plain, check=True)
+
+
+def _recorded() -> dict[str, str]:
+    """The recorded answer for each checklist, by the line that asks for it."""
+    return {
+        f"# Checklist: {checklist.title}": (_SAMPLE / f"answers/{name}.json").read_text("utf-8")
+        for name, checklist in checklists.load({}).items()
+    }

@@ -1,0 +1,424 @@
+"""The gateway: the one place that code is sent to, and the only user of the openai client.
+
+A LiteLLM proxy tells prices, windows and the key's limits on its own routes; any other
+OpenAI-compatible endpoint is used without them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.endpoint import Endpoint
+from reviewbot.errors import CallError, GatewayError, SchemaError
+from reviewbot.findings import SCHEMA
+from reviewbot.meanwhile import meanwhile
+from reviewbot.refusals import Refusal, refusal
+from reviewbot.text import visible
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+SAFE_WINDOW = 32_000  # tokens; for a model that the gateway tells nothing about
+ANSWER_TOKENS = 8_000  # reserved by the proxy against budget and limit while a call runs
+CONNECT_TIMEOUT = 10.0  # seconds
+QUESTION_TIMEOUT = 15.0  # seconds; for prices and limits
+TRIES = 4  # of a call that fails otherwise than by a rate limit
+FIRST_DELAY = 1.0  # seconds before the second try; doubled for each further one
+LONGEST_DELAY = 30.0  # seconds, where the gateway names no time
+
+_SCHEMA_WORDS = ("response_format", "json_schema", "schema", "structured", "output_config")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the gateway tells about a model; prices in dollars a token, None where unknown."""
+
+    name: str
+    window: int = SAFE_WINDOW
+    answer: int = ANSWER_TOKENS
+    input_price: float | None = None
+    output_price: float | None = None
+    read_price: float | None = None
+    write_price: float | None = None
+
+    @property
+    def takes_breakpoints(self) -> bool:
+        """Whether a cache breakpoint in the prompt means something to this model."""
+        return "claude" in self.name.lower() or self.write_price is not None
+
+    @property
+    def cache_minimum(self) -> int:
+        """Tokens below which a provider does not cache a prefix."""
+        return 4096 if "haiku" in self.name.lower() else 1024
+
+    def price(self, usage: Usage) -> float | None:
+        """Dollars for what a call used; None where the gateway tells no prices."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        read = self.input_price if self.read_price is None else self.read_price
+        write = self.input_price if self.write_price is None else self.write_price
+        plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+        return (
+            plain * self.input_price
+            + usage.cached_tokens * read
+            + usage.cache_write_tokens * write
+            + usage.output_tokens * self.output_price
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the key may do; None where there is no limit, or the gateway tells none."""
+
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls took. `input_tokens` counts all input, cached or not."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the model; `cut` when it ended because there was no room for more."""
+
+    text: str
+    cut: bool
+    usage: Usage
+
+
+class Gateway:
+    """Calls models through one endpoint.
+
+    Args:
+        endpoint: where, and with which key.
+        call_timeout: seconds that one call may take.
+
+    Raises:
+        GatewayError: it cannot be reached, or refuses the key.
+    """
+
+    def __init__(self, endpoint: Endpoint, call_timeout: float) -> None:
+        import httpx2  # noqa: PLC0415 - slow, and not needed for --help
+        import openai  # noqa: PLC0415
+
+        self.endpoint = endpoint
+        self._call_timeout = call_timeout
+        self._client = openai.OpenAI(
+            api_key=endpoint.key,
+            base_url=endpoint.url,
+            max_retries=0,
+            timeout=httpx2.Timeout(call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout)),
+            http_client=httpx2.Client(
+                event_hooks={"response": [_bound]}, limits=httpx2.Limits(max_connections=None)
+            ),
+        )
+        self._refused_schemas: set[str] = set()
+        self._models: dict[str, Model] = {}
+        self.limits = Limits()
+        self.is_litellm = False
+        self._introduce()
+
+    # --- what it tells about itself -----------------------------------------------------------
+
+    def model(self, name: str) -> Model:
+        """What is known about a model; safe guesses for one that the gateway does not list."""
+        return self._models.get(name, Model(name))
+
+    def _introduce(self) -> None:
+        """Ask for the key's limits and the models, side by side; both may be unknown."""
+        asked = [
+            meanwhile(partial(self._question, route)) for route in ("/key/info", "/model/info")
+        ]
+        key, models = (answer.result() for answer in asked)
+        self.is_litellm = bool(key or models)
+        info = key.get("info")
+        if isinstance(info, dict):
+            self.limits = Limits(tokens_per_minute=_positive(info.get("tpm_limit")))
+        entries = models.get("data")
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("model_name"), str):
+                self._models.setdefault(entry["model_name"], _model(entry))
+
+    def _question(self, route: str) -> dict[str, Any]:
+        """The answer to one of LiteLLM's own routes; empty where it is not there."""
+        import httpx2  # noqa: PLC0415
+        import openai  # noqa: PLC0415
+
+        try:
+            response = self._client.get(
+                self.endpoint.root + route,
+                cast_to=httpx2.Response,
+                options={"timeout": min(QUESTION_TIMEOUT, self._call_timeout)},
+            )
+            content = response.json()
+        except openai.APIStatusError as error:
+            if error.status_code == 401:  # noqa: PLR2004 - unauthorised
+                raise self._translate(error, "") from None
+            return {}
+        except openai.APIConnectionError as error:
+            raise self._translate(error, "") from None
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        model: str,
+        messages: list[dict[str, Any]],
+        *,
+        answer_tokens: int,
+        deadline: float,
+        opened: Callable[[], None] = lambda: None,
+    ) -> Reply:
+        """Send one prompt and wait for the whole answer, trying again where that can help.
+
+        Args:
+            model: its name at the gateway.
+            messages: the chat messages.
+            answer_tokens: room for the answer.
+            deadline: `time.monotonic()` after which no further try is made.
+            opened: called as soon as the answer begins: what the prompt shares is cached by then.
+
+        Raises:
+            CallError: this call failed for good.
+            GatewayError: no call can succeed: the key, the model or the address is wrong.
+        """
+        failures = 0
+        while True:
+            try:
+                return self._attempt(model, messages, answer_tokens, deadline, opened)
+            except SchemaError:
+                self._refused_schemas.add(model)
+                continue
+            except CallError as error:
+                if error.retry_after is None:
+                    raise
+                limited = error.retry_after > 0
+                failures += not limited
+                delay = error.retry_after if limited else _backoff(failures)
+                if failures >= TRIES or time.monotonic() + delay >= deadline:
+                    raise
+            threading.Event().wait(delay * random.uniform(1.0, 1.2))  # noqa: S311 - not a secret
+
+    def _attempt(
+        self,
+        model: str,
+        messages: list[dict[str, Any]],
+        answer_tokens: int,
+        deadline: float,
+        opened: Callable[[], None],
+    ) -> Reply:
+        import openai  # noqa: PLC0415
+
+        arguments: dict[str, Any] = {
+            "model": model,
+            "messages": messages,
+            "max_tokens": answer_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "timeout": max(min(self._call_timeout, deadline - time.monotonic()), 0.001),
+        }
+        with_schema = model not in self._refused_schemas
+        if with_schema:
+            schema = {"name": "review", "strict": True, "schema": SCHEMA}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if self.is_litellm:
+            arguments["extra_body"] = {"num_retries": 0}  # its tries and ours would multiply
+        try:
+            with self._client.chat.completions.with_streaming_response.create(**arguments) as raw:
+                if "text/event-stream" in raw.headers.get("content-type", ""):
+                    reply = _collect((chunk.to_dict() for chunk in raw.parse()), opened)
+                else:
+                    reply = _collect([self._completion(raw.read())], opened)
+                cost = _price(raw.headers.get("x-litellm-response-cost"))
+        except openai.APIError as error:
+            translated = self._translate(error, model)
+            if with_schema and _refuses_schema(error):
+                raise SchemaError(translated.message) from None
+            raise translated from None
+        usage = reply.usage
+        for known in (usage.cost_usd, cost, self.model(model).price(usage)):
+            if known:
+                return replace(reply, usage=replace(usage, cost_usd=known))
+        return reply
+
+    def _completion(self, body: bytes) -> dict[str, Any]:
+        try:
+            content = json.loads(body)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict) or not isinstance(content.get("choices"), list):
+            raise GatewayError(
+                f"what {self.endpoint.host} answers is not a chat completion",
+                "Check the gateway's address: it should end where /v1 begins.",
+            )
+        return content
+
+    # --- errors -------------------------------------------------------------------------------
+
+    def _translate(self, error: openai.APIError, model: str) -> GatewayError:
+        """An error of the client library in our words, with who can do what about it."""
+        import openai  # noqa: PLC0415
+
+        host = self.endpoint.host
+        if isinstance(error, openai.APITimeoutError):
+            if not model:
+                return GatewayError(f"{host} does not answer", "Is the gateway up?")
+            return CallError("the gateway did not answer in time (call_timeout)", retry_after=0.0)
+        if isinstance(error, openai.APIConnectionError):
+            reason = visible(str(error.__cause__ or "no connection").partition("\n")[0])
+            hint = "Check the gateway's address and that it is up; behind a proxy, HTTPS_PROXY."
+            if not model:
+                return GatewayError(f"cannot reach {host}: {reason}", hint)
+            return CallError(f"cannot reach {host}: {reason}", hint, retry_after=0.0)
+        if not isinstance(error, openai.APIStatusError):
+            return CallError(f"the answer broke off: {self._words(error)}", retry_after=0.0)
+        return self._translate_status(error, model)
+
+    def _translate_status(self, error: openai.APIStatusError, model: str) -> GatewayError:
+        headers = error.response.headers
+        return refusal(
+            Refusal(
+                host=self.endpoint.host,
+                model=model,
+                other_models=self._known_models(model),
+                status=error.status_code,
+                kind=_type(error),
+                words=self._words(error),
+                by_provider="x-litellm-call-id" in headers,
+                retry_after=_seconds(headers),
+            )
+        )
+
+    def _words(self, error: openai.APIError) -> str:
+        """What the gateway says, in one short line without the key."""
+        body = error.body
+        message = body.get("message") if isinstance(body, dict) else None
+        line = " ".join(visible(str(message or error.message)).split())
+        return line.replace(self.endpoint.key, "[key]")[:200]
+
+    def _known_models(self, wrong: str) -> str:
+        names = sorted(self._models)
+        return ", ".join(get_close_matches(wrong, names, n=3) or names[:5])
+
+
+def _bound(response: httpx2.Response) -> None:
+    """Make the timeout of a call hold for the whole of its answer, not for each piece of it."""
+    import httpx2  # noqa: PLC0415
+
+    seconds = response.request.extensions["timeout"]["read"]
+    end = time.monotonic() + seconds
+    stream = response.stream
+    assert isinstance(stream, httpx2.SyncByteStream)
+    inner: httpx2.SyncByteStream = stream
+
+    class Bounded(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in inner:
+                if time.monotonic() > end:
+                    raise httpx2.ReadTimeout("the answer took too long", request=response.request)
+                yield piece
+
+        def close(self) -> None:
+            inner.close()
+
+    response.stream = Bounded()
+
+
+def _collect(chunks: Iterable[Mapping[str, Any]], opened: Callable[[], None]) -> Reply:
+    """Put a streamed answer together; a whole completion is a stream of one."""
+    text: list[str] = []
+    finish = ""
+    usage = Usage()
+    for chunk in chunks:
+        opened()
+        for choice in chunk.get("choices") or ():
+            part = choice.get("delta") or choice.get("message") or {}
+            text.append(part.get("content") or "")
+            finish = choice.get("finish_reason") or finish
+        if chunk.get("usage"):
+            usage = _usage(chunk["usage"])
+    return Reply("".join(text), finish == "length", usage)
+
+
+def _usage(told: Mapping[str, Any]) -> Usage:
+    details = told.get("prompt_tokens_details") or {}
+    return Usage(
+        input_tokens=_count(told.get("prompt_tokens")),
+        cached_tokens=_count(told.get("cache_read_input_tokens") or details.get("cached_tokens")),
+        cache_write_tokens=_count(
+            told.get("cache_creation_input_tokens") or details.get("cache_creation_tokens")
+        ),
+        output_tokens=_count(told.get("completion_tokens")),
+        cost_usd=_price(told.get("cost")),
+    )
+
+
+def _model(entry: Mapping[str, Any]) -> Model:
+    info = entry.get("model_info") or {}
+    output = _positive(info.get("max_output_tokens")) or ANSWER_TOKENS
+    return Model(
+        name=entry["model_name"],
+        window=_positive(info.get("max_input_tokens")) or SAFE_WINDOW,
+        answer=min(output, ANSWER_TOKENS),
+        input_price=_price(info.get("input_cost_per_token")),
+        output_price=_price(info.get("output_cost_per_token")),
+        read_price=_price(info.get("cache_read_input_token_cost")),
+        write_price=_price(info.get("cache_creation_input_token_cost")),
+    )
+
+
+def _count(value: object) -> int:
+    return int(value) if isinstance(value, int | float) and value > 0 else 0
+
+
+def _positive(value: object) -> int | None:
+    return _count(value) or None
+
+
+def _price(value: object) -> float | None:
+    try:
+        return float(str(value)) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _type(error: openai.APIStatusError) -> str:
+    return str(error.body.get("type", "")) if isinstance(error.body, dict) else ""
+
+
+def _refuses_schema(error: openai.APIError) -> bool:
+    status = getattr(error, "status_code", None)
+    words = str(error.body or error.message).lower()
+    return status in (400, 404, 415, 422) and any(word in words for word in _SCHEMA_WORDS)
+
+
+def _seconds(headers: Mapping[str, str]) -> float:
+    """How long a refusal asks to wait: at least a second."""
+    for name in ("retry-after", "llm_provider-retry-after"):
+        value = _price(headers.get(name))
+        if value is not None:
+            return max(value, 1.0)
+    return FIRST_DELAY
+
+
+def _backoff(failures: int) -> float:
+    return min(FIRST_DELAY * 2.0 ** (failures - 1), LONGEST_DELAY)

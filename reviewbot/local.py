@@ -1,0 +1,179 @@
+"""A review on a laptop: from what the command line says to a report on the screen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from reviewbot import change, checklists, config, estimate, pipeline, selection
+from reviewbot.change import Change, Span
+from reviewbot.checklists import OVERRIDES, Checklist
+from reviewbot.config import Config, Settings
+from reviewbot.endpoint import endpoint
+from reviewbot.errors import ConfigError, GatewayError, UsageError
+from reviewbot.gateway import Gateway, Limits, Model
+from reviewbot.git import Repository
+from reviewbot.meanwhile import meanwhile
+from reviewbot.pipeline import Review
+from reviewbot.progress import Progress
+from reviewbot.prompt import Request
+from reviewbot.render.dry_run import DryRun
+from reviewbot.report import Report
+from reviewbot.text import plural
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for.
+
+    `span` chooses what to compare, given the repository; a `patch` is read in its place.
+    `overrides` are settings with their origin. `config_file` replaces the repository's own.
+    """
+
+    span: Callable[[Repository], Span] | None
+    patch: BinaryIO | None
+    overrides: Mapping[str, tuple[str, Any]]
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    config_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a folder's files say: settings, and checklists by name."""
+
+    settings: Settings
+    checklists: Mapping[str, Checklist]
+    sources: Mapping[str, str]
+
+
+def house(
+    folder: Path, overrides: Mapping[str, tuple[str, Any]], config_file: Path | None = None
+) -> House:
+    """Read the settings and checklists that hold in a folder.
+
+    Raises:
+        ConfigError: one of the files is wrong.
+    """
+    files = [config_file] if config_file else [folder / name for name in config.FILES]
+    texts = {path.name: _text(path) for path in files if config_file or path.is_file()}
+    own = {path.name: _text(path) for path in sorted((folder / OVERRIDES).glob("*.md"))}
+    return House(
+        settings=config.load(texts, overrides),
+        checklists=checklists.load(own),
+        sources=checklists.shipped() | own,
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name} cannot be read: {error}") from error
+
+
+def home(folder: Path) -> Path:
+    """The folder whose settings hold: the repository's top, or the folder itself."""
+    try:
+        with Repository(folder) as repository:
+            return repository.top
+    except UsageError:
+        return folder
+
+
+def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tuple[Report, Config]:
+    """Review what is wished for; the report comes with the settings that held.
+
+    Raises:
+        ReviewbotError: as its subclasses say.
+    """
+    with ExitStack() as stack:
+        gathering = _Gathering(wish, stack)
+        timeout = gathering.config.call_timeout
+        opening = meanwhile(lambda: Gateway(endpoint(environment), timeout))
+        review = gathering.review()
+        if not review.selection.files:
+            return pipeline.report(review, (), 0.0), review.config
+        gateway = opening.result()
+        limit = gateway.limits.tokens_per_minute
+        requests = list(pipeline.prepare(review, gateway.model, limit))
+        expected = estimate.estimate(estimate.priced(requests, gateway.model))
+        progress.say(f"{_summary(review)}: {expected.words()}")
+        progress.waiting(len(requests))
+        report = pipeline.review_change(review, requests, gateway, progress.answered)
+        return report, review.config
+
+
+def rehearse(wish: Wish, environment: Mapping[str, str], *, keep_messages: bool) -> DryRun:
+    """Do all of a review but send it: which files, what requests, what they would cost.
+
+    Prices and windows are asked for where there is a gateway; code goes nowhere.
+    """
+    with ExitStack() as stack:
+        gathering = _Gathering(wish, stack)
+        model_of, limits, warning = _knowledge(environment, gathering.config.call_timeout)
+        review = gathering.review()
+        requests: Iterable[Request] = ()
+        if review.selection.files:
+            requests = pipeline.prepare(review, model_of, limits.tokens_per_minute)
+        return DryRun.of(
+            review, estimate.priced(requests, model_of), warning, keep_messages=keep_messages
+        )
+
+
+def _knowledge(
+    environment: Mapping[str, str], call_timeout: float
+) -> tuple[Callable[[str], Model], Limits, str]:
+    """What the gateway tells of its models and the key; safe guesses where there is none."""
+    try:
+        gateway = Gateway(endpoint(environment), call_timeout)
+    except (UsageError, GatewayError) as error:
+        return Model, Limits(), f"prices and limits are unknown: {error.message}"
+    return gateway.model, gateway.limits, ""
+
+
+def _summary(review: Review) -> str:
+    names = ", ".join(checklist.name for checklist, _ in review.chosen)
+    return f"{review.change.name}: {plural(len(review.selection.files), 'file')} ({names})"
+
+
+class _Gathering:
+    """Settings first, as the gateway needs them; the change then, while the gateway opens."""
+
+    def __init__(self, wish: Wish, stack: ExitStack) -> None:
+        self._wish = wish
+        here = Path.cwd()
+        self._repository = None
+        if wish.patch is None:
+            self._repository = stack.enter_context(Repository(here))
+        top = self._repository.top if self._repository else home(here)
+        self._house = house(top, wish.overrides, wish.config_file)
+        self.config = self._house.settings.config
+        self._chosen = self._choose()
+
+    def _choose(self) -> list[tuple[Checklist, str]]:
+        """Each checklist with its model: the command line's, its own, the configuration's."""
+        outright = self._house.settings.origins["model"] in ("--model", "REVIEWBOT_MODEL")
+        chosen = checklists.choose(self._house.checklists, self.config.checklists)
+        model = self.config.model
+        return [(each, model if outright else each.model or model) for each in chosen]
+
+    def review(self) -> Review:
+        change = self._change()
+        filters = {
+            "path_filters": self.config.path_filters,
+            "--include": self._wish.include,
+            "--exclude": [f"!{pattern}" for pattern in self._wish.exclude],
+        }
+        chosen = selection.select(change.diff.files, filters, change.attributes)
+        return Review(change, chosen, self._chosen, self.config)
+
+    def _change(self) -> Change:
+        if self._repository and self._wish.span:
+            return change.from_repository(self._repository, self._wish.span(self._repository))
+        patch = self._wish.patch or sys.stdin.buffer
+        return change.from_patch(getattr(patch, "name", "patch"), patch)

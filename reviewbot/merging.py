@@ -1,0 +1,104 @@
+"""One comment for one defect, whichever checklists and batches found it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+
+from reviewbot.anchors import Comment
+from reviewbot.text import digest
+
+ALIKE = 0.5  # share of a title's words that must be common
+
+_WORD = re.compile(r"\w{3,}")
+_FILLERS = frozenset(
+    [
+        "and",
+        "are",
+        "but",
+        "can",
+        "for",
+        "from",
+        "has",
+        "have",
+        "into",
+        "not",
+        "that",
+        "the",
+        "this",
+        "was",
+        "when",
+        "with",
+    ]
+)
+ID_LENGTH = 8
+
+
+def merge(comments: Iterable[Comment]) -> tuple[Comment, ...]:
+    """Join comments that say the same of the same lines, keep all their names, and give them ids.
+
+    The same place alone is not enough: one line can have two defects. What was said with the
+    highest severity and confidence stays.
+    """
+    by_path: dict[tuple[str, str, bool], list[Comment]] = defaultdict(list)
+    strongest_first = sorted(comments, key=lambda c: (c.severity.rank, -c.confidence))
+    for comment in strongest_first:
+        kept = by_path[comment.path, comment.state, comment.anchored]
+        twin = next((i for i, other in enumerate(kept) if _same(other, comment)), None)
+        if twin is None:
+            kept.append(comment)
+        else:
+            kept[twin] = _joined(kept[twin], comment)
+    return _identified(chain.from_iterable(by_path.values()))
+
+
+def _same(one: Comment, other: Comment) -> bool:
+    return _overlap(one, other) and (
+        _alike(one.title, other.title)
+        or (one.suggestion != "" and one.suggestion == other.suggestion)
+    )
+
+
+def _overlap(one: Comment, other: Comment) -> bool:
+    if one.line is None or other.line is None:
+        return one.line is other.line
+    assert one.end_line is not None
+    assert other.end_line is not None
+    same_side = one.side == other.side
+    return same_side and one.line <= other.end_line and other.line <= one.end_line
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two titles share most of the words of the shorter one."""
+    words, others = (set(_WORD.findall(title.lower())) - _FILLERS for title in (one, other))
+    if not words or not others:
+        return one == other
+    return len(words & others) / min(len(words), len(others)) >= ALIKE
+
+
+def _joined(kept: Comment, other: Comment) -> Comment:
+    return replace(
+        kept,
+        checklists=tuple(dict.fromkeys((*kept.checklists, *other.checklists))),
+        items=tuple(dict.fromkeys((*kept.items, *other.items))),
+        suggestion=kept.suggestion or (other.suggestion if _same_lines(kept, other) else ""),
+    )
+
+
+def _same_lines(one: Comment, other: Comment) -> bool:
+    return (one.line, one.end_line) == (other.line, other.end_line)
+
+
+def _identified(comments: Iterable[Comment]) -> tuple[Comment, ...]:
+    """Fingerprints made unique within the review, and ids that are their beginnings."""
+    seen: dict[str, int] = defaultdict(int)
+    identified = []
+    for comment in comments:
+        seen[comment.fingerprint] += 1
+        nth = seen[comment.fingerprint]
+        print_ = digest(comment.fingerprint, str(nth)) if nth > 1 else comment.fingerprint
+        identified.append(replace(comment, id=print_[:ID_LENGTH], fingerprint=print_))
+    return tuple(identified)

@@ -1,0 +1,92 @@
+"""Where a report goes: the terminal or a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import click
+
+from reviewbot.errors import OutputError, UsageError
+from reviewbot.render import Style, format_of, renderer, words
+from reviewbot.report import Report
+
+WIDEST = 100  # columns; longer lines are hard to read
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A file, or standard output where `path` is None, and the format to write."""
+
+    path: Path | None
+    format: str
+
+    @classmethod
+    def of(cls, path: Path | None, format_name: str | None) -> Self:
+        """Settle the format, and see that the file can be written before money is spent.
+
+        Raises:
+            UsageError: the format cannot be known, or the folder is not there.
+        """
+        if path is None or path == Path("-"):
+            return cls(None, format_name or "text")
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(f"{path} cannot be written: there is no such folder for a file")
+        return cls(path, format_name or format_of(path.name))
+
+    def write_report(self, report: Report) -> None:
+        """Write it in the format; for a file, the verdict also goes to standard error."""
+        self.write(renderer(self.format)(report, self._style()))
+        if self.path:
+            click.echo(f"reviewbot: {words.verdict(report)} See {self.path}", err=True)
+
+    def write(self, text: str) -> None:
+        """Write the text whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written; the text then goes to standard output.
+        """
+        if self.path is None:
+            _print(text)
+            return
+        try:
+            _replace(self.path, text)
+        except OSError as error:
+            _print(text)
+            raise OutputError(
+                f"{self.path} cannot be written: {error.strerror}",
+                "The report is printed above instead.",
+            ) from error
+
+    def _style(self) -> Style:
+        terminal = self.path is None and sys.stdout.isatty()
+        color = terminal and not os.environ.get("NO_COLOR")
+        return Style(color, min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST))
+
+
+def _print(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False, color=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old or the new text, never a half."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, "utf-8")  # a device or a pipe cannot be replaced
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        try:
+            file.write(text)
+            file.close()
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,260 @@
+"""The review itself: requests out, answers in, and one report of all that came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from reviewbot import calls
+from reviewbot.anchors import Claim, Comment, place
+from reviewbot.calls import Asker, Outcome
+from reviewbot.change import Change
+from reviewbot.checklists import Checklist
+from reviewbot.config import Config
+from reviewbot.errors import InterruptedReview
+from reviewbot.findings import ItemAnswer, Severity, Status
+from reviewbot.gateway import Model, Usage
+from reviewbot.merging import merge
+from reviewbot.prompt import Background, Request, Room, meant_for, requests
+from reviewbot.report import (
+    AnsweredChecklist,
+    AnsweredItem,
+    Coverage,
+    Report,
+    TotalUsage,
+    ranked,
+)
+from reviewbot.selection import Selection
+from reviewbot.text import plural, visible
+
+OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What is to be done: a change, the files chosen of it, the checklists with their models."""
+
+    change: Change
+    selection: Selection
+    chosen: Sequence[tuple[Checklist, str]]
+    config: Config
+
+
+Listener = Callable[[Outcome, int, int], None]
+
+
+def prepare(
+    review: Review, model_of: Callable[[str], Model], tokens_per_minute: int | None
+) -> Iterator[Request]:
+    """The requests of a review, batch by batch.
+
+    Args:
+        review: what is to be done.
+        model_of: tells what is known about a model.
+        tokens_per_minute: the key's limit, which one call must fit into; None for no limit.
+
+    Raises:
+        GatewayError: nothing fits into one call.
+    """
+    models = [model_of(name) for _, name in review.chosen]
+    answer = min(model.answer for model in models)
+    window = min(model.window for model in models)
+    if tokens_per_minute is not None:
+        answer = min(answer, tokens_per_minute // 4)
+        window = min(window, int(tokens_per_minute * OWN_SHARE))
+    return requests(
+        review.selection.files,
+        review.chosen,
+        Background(review.change.guides, review.config.path_instructions, review.selection.skipped),
+        Room(call=window, answer=answer, context=review.config.context_tokens),
+        review.change.lines,
+    )
+
+
+def review_change(
+    review: Review, prepared: Sequence[Request], gateway: Asker, listen: Listener
+) -> Report:
+    """Send the requests and make the report.
+
+    Args:
+        review: what is to be done.
+        prepared: its requests.
+        gateway: where they are sent.
+        listen: told of each outcome, with the number of those that ended and of all.
+
+    Raises:
+        GatewayError: the gateway or the key is useless, and nothing could be reviewed.
+        InterruptedReview: somebody pressed ^C.
+    """
+    begin = time.monotonic()
+    deadline = begin + review.config.timeout
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in calls.run(prepared, gateway, jobs=review.config.jobs, deadline=deadline):
+            outcomes.append(outcome)
+            listen(outcome, len(outcomes), len(prepared))
+    except KeyboardInterrupt:
+        raise _interrupted(outcomes, len(prepared)) from None
+    _raise_if_useless(outcomes)
+    return report(review, outcomes, time.monotonic() - begin)
+
+
+def _interrupted(outcomes: Sequence[Outcome], total: int) -> InterruptedReview:
+    cost = _total(outcomes, 0.0).cost_usd
+    paid = f" ${cost:.4f} is spent." if cost else ""
+    return InterruptedReview(
+        f"interrupted: {plural(len(outcomes), 'answer')} of {total} had come; they are lost, and "
+        f"nothing is written.{paid}"
+    )
+
+
+def _raise_if_useless(outcomes: Sequence[Outcome]) -> None:
+    """A refused key is an error to show by itself, not a report without content."""
+    fatal = next((outcome.error for outcome in outcomes if outcome.fatal), None)
+    if fatal and not any(outcome.answer for outcome in outcomes):
+        raise fatal
+
+
+# --- collection ---------------------------------------------------------------------------------
+
+
+def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Report:
+    """The report of a review, from how its requests ended."""
+    findings = _findings(review, outcomes)
+    coverage = _coverage(review, outcomes)
+    return Report(
+        version=1,
+        status=_status(review, outcomes),
+        repository=None,
+        pull_request=None,
+        base=review.change.base,
+        head=review.change.head,
+        findings=findings,
+        checklists=tuple(
+            _answered(checklist, outcomes, findings) for checklist, _ in review.chosen
+        ),
+        coverage=coverage,
+        usage=_total(outcomes, seconds),
+        warnings=review.change.warnings,
+    )
+
+
+def _status(
+    review: Review, outcomes: Sequence[Outcome]
+) -> Literal["complete", "incomplete", "failed", "skipped"]:
+    if outcomes and all(_no_answer_came(outcome) for outcome in outcomes):
+        return "failed"
+    gap = any(outcome.problem for outcome in outcomes)
+    gap = gap or any(entry.incomplete for entry in review.selection.skipped)
+    if gap:
+        return "incomplete"
+    return "complete" if outcomes else "skipped"
+
+
+def _no_answer_came(outcome: Outcome) -> bool:
+    """The gateway's fault, not the model's: nothing was answered, readable or not."""
+    return outcome.error is not None and not outcome.usages
+
+
+def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...]:
+    severities = {checklist.name: checklist.severity for checklist, _ in review.chosen}
+    claims = [
+        Claim(
+            finding,
+            outcome.request.checklist,
+            outcome.request.model,
+            finding.severity or severities[outcome.request.checklist],
+        )
+        for outcome in sorted(outcomes, key=lambda outcome: outcome.request.batch)
+        if outcome.answer
+        for finding in outcome.answer.findings
+    ]
+    comments = merge(place(review.change.diff.files, claims, review.change.lines))
+    threshold = review.config.min_severity
+    return tuple(ranked(_above(comment, threshold) for comment in comments))
+
+
+def _above(comment: Comment, threshold: Severity) -> Comment:
+    if comment.state == "dropped" or comment.severity.at_least(threshold):
+        return comment
+    return replace(comment, state="dropped", drop_reason=f"below min_severity ({threshold})")
+
+
+def _coverage(review: Review, outcomes: Sequence[Outcome]) -> tuple[Coverage, ...]:
+    """One entry for each file and checklist, in the order of the diff."""
+    problems: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        for path in outcome.request.paths:
+            problems.setdefault((path, outcome.request.checklist), []).append(outcome.problem)
+    left_out = {visible(entry.file.path): entry.reason for entry in review.selection.skipped}
+    entries = []
+    for file in review.change.diff.files:
+        path = visible(file.path)
+        for checklist, model in review.chosen:
+            if path in left_out:
+                entry = Coverage(path, checklist.name, "skipped", left_out[path], "")
+            elif not meant_for(checklist, [path]):
+                reason = "not among the checklist's paths"
+                entry = Coverage(path, checklist.name, "skipped", reason, "")
+            else:
+                entry = _read(path, checklist.name, model, problems)
+            entries.append(entry)
+    return tuple(entries)
+
+
+def _read(
+    path: str, name: str, model: str, problems: Mapping[tuple[str, str], Sequence[str]]
+) -> Coverage:
+    reasons = dict.fromkeys(filter(None, problems[path, name]))
+    if reasons:
+        return Coverage(path, name, "failed", "; ".join(reasons), model)
+    return Coverage(path, name, "reviewed", "", model)
+
+
+def _answered(
+    checklist: Checklist, outcomes: Iterable[Outcome], findings: Iterable[Comment]
+) -> AnsweredChecklist:
+    """The items' answers over all batches: fail wins, then unanswered, then pass."""
+    mine = [outcome for outcome in outcomes if outcome.request.checklist == checklist.name]
+    failed = {
+        item
+        for comment in findings
+        if comment.state != "dropped" and checklist.name in comment.checklists
+        for item in comment.items
+    }
+    answered = []
+    for item in checklist.items:
+        answers = [_answer_to(item.id, outcome) for outcome in mine]
+        if item.id in failed:
+            answers.append(ItemAnswer(item.id, Status.FAIL))
+        order = list(Status)
+        worst = min(answers, key=lambda each: order.index(each.status), default=None)
+        worst = worst or ItemAnswer(item.id)
+        answered.append(AnsweredItem(item.id, item.text, worst.status, worst.note))
+    return AnsweredChecklist(checklist.name, tuple(answered))
+
+
+def _answer_to(item: str, outcome: Outcome) -> ItemAnswer:
+    answers = outcome.answer.items if outcome.answer else ()
+    return next((answer for answer in answers if answer.id == item), ItemAnswer(item))
+
+
+def _total(outcomes: Iterable[Outcome], seconds: float) -> TotalUsage:
+    usages = [(outcome.request.model, usage) for outcome in outcomes for usage in outcome.usages]
+    costs = [usage.cost_usd for _, usage in usages]
+
+    def total(count: Callable[[Usage], int]) -> int:
+        return sum(count(usage) for _, usage in usages)
+
+    return TotalUsage(
+        calls=len(usages),
+        input_tokens=total(lambda usage: usage.input_tokens),
+        cached_tokens=total(lambda usage: usage.cached_tokens),
+        cache_write_tokens=total(lambda usage: usage.cache_write_tokens),
+        output_tokens=total(lambda usage: usage.output_tokens),
+        cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
+        seconds=round(seconds, 3),
+        models=tuple(dict.fromkeys(model for model, _ in usages)),
+    )

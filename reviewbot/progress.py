@@ -1,0 +1,49 @@
+"""What a person sees on stderr while calls are under way."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from reviewbot.calls import Outcome
+from reviewbot.text import plural, visible
+
+
+class Progress:
+    """A line that is written over in a terminal; elsewhere, one line for each answer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live = stream.isatty()
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        self._clear()
+        self._stream.write(f"reviewbot: {message}\n")
+        self._stream.flush()
+
+    def waiting(self, total: int) -> None:
+        """The calls have started."""
+        if self._live:
+            self._write(f"0 of {plural(total, 'answer')}; ^C stops")
+
+    def answered(self, outcome: Outcome, done: int, total: int) -> None:
+        """One call has ended."""
+        result = outcome.problem and f"failed: {visible(outcome.problem)}"
+        if not result and outcome.answer:
+            result = plural(len(outcome.answer.findings), "finding")
+        line = f"{done} of {plural(total, 'answer')}: {outcome.request.checklist}: {result}"
+        if self._live:
+            self._write(line)
+        else:
+            self.say(line)
+        if done == total:
+            self._clear()
+
+    def _write(self, line: str) -> None:
+        self._stream.write(f"\r\x1b[K{line[:78]}")
+        self._stream.flush()
+
+    def _clear(self) -> None:
+        if self._live:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

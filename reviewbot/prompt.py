@@ -1,0 +1,309 @@
+"""From files and checklists to requests that fit the model's window.
+
+One request has three parts: the system text, the same for all; the change, the same for all
+checklists of a batch, so that the provider's prompt cache serves all but the first; the checklist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reviewbot import checklists, context
+from reviewbot.checklists import Checklist
+from reviewbot.config import PathInstruction
+from reviewbot.diff import CONTEXT, REMOVED, FileDiff, Hunk, Line
+from reviewbot.errors import GatewayError
+from reviewbot.selection import Skipped, globs
+from reviewbot.text import fenced, plural, visible
+
+BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for every model
+LARGEST_BATCH = 80_000  # tokens; a model loses sight of details in more
+SMALLEST_BATCH = 1_000  # tokens; below this no review is possible
+GUIDE_TOKENS = 4_000  # of the team's own documents
+OVERVIEW_LINES = 200
+
+_STATUS = {
+    "A": "added",
+    "C": "copied",
+    "D": "deleted",
+    "M": "modified",
+    "R": "renamed",
+    "T": "type changed",
+}
+
+
+def tokens(text: str) -> int:
+    """An estimate of the tokens that a text takes, rather too high than too low."""
+    return len(text.encode("utf-8", "surrogateescape")) // BYTES_PER_TOKEN + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much fits into one call, in tokens: the whole of it, its answer, the context's share."""
+
+    call: int
+    answer: int
+    context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to the model: one checklist over one batch of files."""
+
+    checklist: str
+    model: str
+    batch: int
+    paths: tuple[str, ...]
+    system: str
+    change: str
+    task: str
+    answer_tokens: int
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Estimate of what all requests of the batch share."""
+        return tokens(self.system) + tokens(self.change)
+
+    @property
+    def input_tokens(self) -> int:
+        """Estimate of the whole prompt."""
+        return self.prefix_tokens + tokens(self.task)
+
+    def messages(self, *, breakpoint_after_change: bool) -> list[dict[str, Any]]:
+        """The request as chat messages, with or without a cache breakpoint after the change."""
+        change: dict[str, Any] = {"type": "text", "text": self.change}
+        if breakpoint_after_change:
+            change["cache_control"] = {"type": "ephemeral"}
+        return [
+            {"role": "system", "content": self.system},
+            {"role": "user", "content": [change, {"type": "text", "text": self.task}]},
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is said around the change.
+
+    `guides` are the team's documents by path, `advice` its path instructions, `skipped` the files
+    of the change that are not shown.
+    """
+
+    guides: Mapping[str, str]
+    advice: Sequence[PathInstruction]
+    skipped: Sequence[Skipped]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A file, or a part of one, as it is shown."""
+
+    path: str
+    text: str
+
+
+def requests(
+    files: Sequence[FileDiff],
+    chosen: Sequence[tuple[Checklist, str]],
+    background: Background,
+    room: Room,
+    head: Callable[[FileDiff], Sequence[str]],
+) -> Iterator[Request]:
+    """All requests for a change, batch by batch; nothing is kept of a batch that was given out.
+
+    Args:
+        files: the files to review.
+        chosen: each checklist with the name of its model.
+        background: what else belongs into the prompt.
+        room: what fits into one call.
+        head: gives the lines of a file's new version, empty where they cannot be had.
+
+    Raises:
+        GatewayError: not even a small change fits into one call.
+    """
+    system = checklists.frame("system")
+    tasks = [checklists.task(checklist, ()) for checklist, _ in chosen]
+    overview, guides = _overview(files, background.skipped), _guides(background.guides)
+    advice = "\n".join(f"- `{each.path}`: {each.instructions}" for each in background.advice)
+    fixed = sum(map(tokens, (system, overview, guides, advice, max(tasks, key=len, default=""))))
+    space = min(LARGEST_BATCH, room.call - room.answer - fixed)
+    if space < SMALLEST_BATCH:
+        raise GatewayError(
+            f"a call may have {room.call:,} tokens, and {fixed + room.answer:,} go to instructions "
+            "and answer: no change fits into what is left",
+            "Ask for a key with a higher tokens-per-minute limit, or take a larger model.",
+        )
+    for number, batch in enumerate(_batches(files, space, min(room.context, space // 2), head)):
+        change = checklists.frame(
+            "change",
+            overview=overview,
+            guides=guides,
+            advice=_advice(background.advice, batch),
+            change=fenced("change", "\n\n".join(piece.text for piece in batch)),
+        )
+        paths = tuple(dict.fromkeys(piece.path for piece in batch))
+        for checklist, model in chosen:
+            mine = meant_for(checklist, paths)
+            if mine:
+                task = checklists.task(checklist, () if mine == paths else mine)
+                name = checklist.name
+                yield Request(name, model, number, mine, system, change, task, room.answer)
+
+
+def meant_for(checklist: Checklist, paths: Sequence[str]) -> tuple[str, ...]:
+    """Those of the paths that a checklist looks at."""
+    if not checklist.paths:
+        return tuple(paths)
+    spec = globs(checklist.paths)
+    return tuple(path for path in paths if spec.match_file(path))
+
+
+def _overview(files: Sequence[FileDiff], skipped: Sequence[Skipped]) -> str:
+    """All changed files, with those that are not shown: what was deleted or renamed matters."""
+    entries = [(file, "") for file in files]
+    entries += [(entry.file, f"; not shown: {entry.reason}") for entry in skipped]
+    if len(entries) == 1:
+        return ""
+    lines = [f"- {_heading(file)}{note}" for file, note in entries[:OVERVIEW_LINES]]
+    if len(entries) > OVERVIEW_LINES:
+        lines.append(f"- and {plural(len(entries) - OVERVIEW_LINES, 'more file')}")
+    return fenced("files", "\n".join(lines))
+
+
+def _guides(guides: Mapping[str, str]) -> str:
+    shown, left = [], GUIDE_TOKENS * BYTES_PER_TOKEN
+    for path, text in guides.items():
+        cut = text if len(text) <= left else f"{text[:left]}\n[cut here]"
+        if left > 0:
+            shown.append(f"## {path}\n" + "\n".join(map(visible, cut.splitlines())))
+        left -= len(text)
+    return fenced("guides", "\n\n".join(shown)) if shown else ""
+
+
+def _advice(advice: Sequence[PathInstruction], batch: Sequence[_Piece]) -> str:
+    paths = [piece.path for piece in batch]
+    fitting = [each for each in advice if any(map(globs([each.path]).match_file, paths))]
+    return "\n".join(f"- `{each.path}`: {each.instructions}" for each in fitting)
+
+
+# --- batches ------------------------------------------------------------------------------------
+
+
+def _batches(
+    files: Iterable[FileDiff],
+    space: int,
+    context_space: int,
+    head: Callable[[FileDiff], Sequence[str]],
+) -> Iterator[list[_Piece]]:
+    """Fill batches with files in their order; a file that is too big for one goes into several."""
+    batch: list[_Piece] = []
+    used = context_used = 0
+    for file in files:
+        hunks = list(file.hunks())
+        lines = head(file)
+        blocks = _context(hunks, lines, context_space - context_used)
+        context_used += sum(size for _, size in blocks)
+        segments = _segments(hunks, [number for number, _ in blocks], lines)
+        for piece in _pieces(file, segments, space):
+            size = tokens(piece.text)
+            if batch and used + size > space:
+                yield batch
+                batch, used, context_used = [], 0, 0
+            batch.append(piece)
+            used += size
+    if batch:
+        yield batch
+
+
+def _pieces(file: FileDiff, segments: list[list[str]], space: int) -> Iterator[_Piece]:
+    """The file as one text, or as several where it is too big: cut between segments, then rows."""
+    heading = f"## {_heading(file)}"
+    rows: list[str] = []
+    used = 0
+    for segment in segments:
+        size = sum(map(tokens, segment))
+        if rows and used + size > space:
+            yield _Piece(visible(file.path), "\n".join([heading, *rows]))
+            rows, used = [], 0
+        for row in segment:
+            if rows and used + tokens(row) > space:
+                yield _Piece(visible(file.path), "\n".join([heading, *rows]))
+                rows, used = [], 0
+            rows.append(row)
+            used += tokens(row)
+    yield _Piece(visible(file.path), "\n".join([heading, *rows]))
+
+
+def _heading(file: FileDiff) -> str:
+    status = _STATUS[file.status]
+    if file.status in "RC":
+        status += f" from {visible(file.old_path or '')}"
+    return f"{visible(file.path)} ({status}, +{file.added} -{file.removed})"
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+
+def _context(hunks: Sequence[Hunk], lines: Sequence[str], budget: int) -> list[tuple[int, int]]:
+    """Numbers of the unchanged lines to show around the hunks, each with its size in tokens.
+
+    Where the blocks around all changes are too much for the budget, small blocks go first.
+    """
+    shown = {line.new for hunk in hunks for line in hunk.lines}
+    chosen: list[tuple[int, int]] = []
+    blocks = context.enclosing(lines, (number for number, _ in _changed(hunks))) if lines else []
+    for block in sorted(blocks, key=len):
+        sizes = [(n, tokens(lines[n - 1]) + 2) for n in block if n not in shown]
+        budget -= sum(size for _, size in sizes)
+        if budget < 0:
+            break
+        chosen += sizes
+    return chosen
+
+
+def _segments(
+    hunks: Iterable[Hunk], around: Iterable[int], lines: Sequence[str]
+) -> list[list[str]]:
+    """Rows to show, in runs without a gap: the hunks, and the given lines around them."""
+    rows = [row for hunk in hunks for row in _hunk_rows(hunk)]
+    rows += [(number, _row(number, " ", lines[number - 1])) for number in around]
+    rows.sort(key=lambda row: row[0])  # keeps a hunk's own order: its removed lines share a number
+    sections = {_start(hunk): visible(hunk.section) for hunk in hunks}
+    segments: list[list[str]] = []
+    end = 0
+    for number, row in rows:
+        if number > end + 1:
+            segments.append([f"... {sections.get(number, '')}".rstrip()])
+        elif not segments:
+            segments.append([])
+        segments[-1].append(row)
+        end = number
+    return segments
+
+
+def _hunk_rows(hunk: Hunk) -> Iterator[tuple[int, str]]:
+    for number, line in _numbered(hunk):
+        yield number, _row(line.new, line.kind, line.text)
+
+
+def _changed(hunks: Iterable[Hunk]) -> Iterator[tuple[int, Line]]:
+    for hunk in hunks:
+        yield from ((number, line) for number, line in _numbered(hunk) if line.kind != CONTEXT)
+
+
+def _start(hunk: Hunk) -> int:
+    return next(number for number, _ in _numbered(hunk))
+
+
+def _numbered(hunk: Hunk) -> Iterator[tuple[int, Line]]:
+    """Each line with its number in the new version; a removed one with that of the next line."""
+    number = next((line.new for line in hunk.lines if line.new is not None), 1)
+    for line in hunk.lines:
+        number = line.new if line.new is not None else number
+        yield number, line
+        number += line.kind != REMOVED
+
+
+def _row(number: int | None, kind: str, text: str) -> str:
+    return f"{number or ''}\t{kind}{visible(text)}"

@@ -1,0 +1,97 @@
+"""What a gateway's refusal means: in one line, with who can do what about it.
+
+LiteLLM's answers are told apart by `type` first: statuses and messages differ between versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reviewbot.errors import CallError, GatewayError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error answer: `kind` is LiteLLM's `type`, `words` its message without the key.
+
+    `by_provider`: it came from behind the gateway, not from its door. `retry_after`: seconds.
+    """
+
+    host: str
+    model: str
+    other_models: str
+    status: int
+    kind: str
+    words: str
+    by_provider: bool
+    retry_after: float
+
+
+def refusal(told: Refusal) -> GatewayError:
+    """The error to raise: a CallError where other calls may do better, else one for all calls."""
+    if told.kind == "budget_exceeded":
+        return GatewayError(
+            "the budget of the key is spent", "Ask the key's owner to raise or to reset it."
+        )
+    if told.status in _EXPLAINED:
+        return _EXPLAINED[told.status](told)
+    if told.status >= 500:  # noqa: PLR2004 - server errors
+        return CallError(
+            f"the model's provider failed ({told.status}): {told.words}", retry_after=0.0
+        )
+    if 300 <= told.status < 400:  # noqa: PLR2004 - redirects
+        return GatewayError(
+            f"{told.host} sends the call elsewhere ({told.status}), and code must not follow",
+            "Set the gateway's final address.",
+        )
+    return CallError(f"the gateway refuses the call ({told.status}): {told.words}")
+
+
+def _unauthorised(told: Refusal) -> GatewayError:
+    if told.by_provider:
+        return GatewayError(
+            f"{told.host} takes the key, but its provider refuses the gateway ({told.model})",
+            "The gateway's operator has to mend the provider's credentials.",
+        )
+    what = "has expired" if told.kind == "expired_key" else "is not accepted"
+    return GatewayError(
+        f"the key {what} at {told.host}",
+        "Ask the gateway's operator for a new key, and set it in the environment.",
+    )
+
+
+def _forbidden(told: Refusal) -> GatewayError:
+    return GatewayError(f"the key may not use the model '{told.model}'", _choose_another(told))
+
+
+def _not_found(told: Refusal) -> GatewayError:
+    return GatewayError(
+        f"{told.host} has no model '{told.model}', or no chat completions at this address",
+        f"Check the address. {_choose_another(told)}",
+    )
+
+
+def _bad_request(told: Refusal) -> GatewayError:
+    if "invalid model" in told.words.lower():
+        return GatewayError(f"the gateway has no model '{told.model}'", _choose_another(told))
+    return CallError(f"the gateway refuses the call (400): {told.words}")
+
+
+def _limited(told: Refusal) -> GatewayError:
+    return CallError(f"the gateway's limit is reached: {told.words}", retry_after=told.retry_after)
+
+
+def _choose_another(told: Refusal) -> str:
+    others = f": {told.other_models}" if told.other_models else "."
+    return f"Ask the key's owner, or choose another with --model{others}"
+
+
+_EXPLAINED = {
+    400: _bad_request,
+    401: _unauthorised,
+    403: _forbidden,
+    404: _not_found,
+    408: _limited,
+    409: _limited,
+    429: _limited,
+}

@@ -1,0 +1,125 @@
+"""The report for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import click
+
+from reviewbot.anchors import Comment, FrameLine
+from reviewbot.findings import Severity, Status
+from reviewbot.render import Style, words
+from reviewbot.report import AnsweredChecklist, Report
+from reviewbot.text import visible
+
+LONGEST_FRAME = 16  # lines of code shown with one finding
+
+_COLORS = {
+    Severity.CRITICAL: "bright_red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "blue",
+}
+_STATUS_COLORS = {Status.PASS: "green", Status.FAIL: "red", Status.UNANSWERED: "yellow"}
+
+
+def render(report: Report, style: Style) -> str:
+    """Findings by file with the code around them, ticked checklists, coverage and cost."""
+    blocks = list(_findings(report, style))
+    dropped = [comment for comment in report.findings if comment.state == "dropped"]
+    if dropped:
+        reasons = sorted({comment.drop_reason or "" for comment in dropped})
+        blocks.append(f"{len(dropped)} more in the JSON report only: {'; '.join(reasons)}")
+    blocks.append("\n".join(_checklist(each, style) for each in report.checklists))
+    notes = [f"! {visible(warning)}" for warning in report.warnings]
+    notes += words.exceptions(report)
+    if notes:
+        blocks.append("\n".join(notes))
+    blocks.append("\n".join((_verdict(report, style), words.files(report), words.usage(report))))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _verdict(report: Report, style: Style) -> str:
+    color = "green" if report.status == "complete" and not report.standing else "yellow"
+    color = "red" if report.status in ("incomplete", "failed") else color
+    return _paint(words.verdict(report), style, fg=color, bold=True)
+
+
+def _findings(report: Report, style: Style) -> Iterator[str]:
+    standing = sorted(report.standing, key=lambda c: (c.path, c.line is None, c.line or 0))
+    for path, comments in groupby(standing, key=lambda comment: comment.path):
+        yield _paint(path, style, bold=True, underline=style.color)
+        for comment in comments:
+            yield textwrap.indent("\n".join(_finding(comment, style)), "  ")
+
+
+def _finding(comment: Comment, style: Style) -> Iterator[str]:
+    severity = _paint(str(comment.severity).upper(), style, fg=_COLORS[comment.severity], bold=True)
+    place = _paint(words.place(comment), style, fg="cyan")
+    names = f"{', '.join(comment.checklists)}  {comment.id}"
+    yield f"{severity}  {place}  {_paint(names, style, dim=True)}"
+    yield _paint(visible(comment.title), style, bold=True)
+    if comment.anchor_note:
+        yield _paint(f"({comment.anchor_note})", style, dim=True)
+    yield from _frame(comment, style)
+    yield from _wrapped(comment.body, style.width - 2)
+    if comment.suggestion:
+        yield "Suggestion:"
+        yield from _suggestion(comment, style)
+
+
+def _frame(comment: Comment, style: Style) -> Iterator[str]:
+    """The code around the finding, its own lines marked with `>`."""
+    frame = comment.frame[:LONGEST_FRAME]
+    digits = max((len(str(entry.line)) for entry in frame), default=0)
+    for entry in frame:
+        mark = ">" if entry in _own_lines(comment) else " "
+        line = f"{mark} {entry.line:>{digits}} {entry.kind} {entry.text}"
+        yield _paint(line, style, bold=mark == ">", dim=mark != ">")
+    if len(comment.frame) > LONGEST_FRAME:
+        yield f"  {'':>{digits}} … {len(comment.frame) - LONGEST_FRAME} more lines"
+
+
+def _own_lines(comment: Comment) -> Sequence[FrameLine]:
+    """The lines of the frame that the finding is about, on its side."""
+    if comment.line is None or comment.end_line is None:
+        return ()
+    numbers = range(comment.line, comment.end_line + 1)
+    removed = comment.side == "old"
+    return [e for e in comment.frame if e.line in numbers and (e.kind == "-") == removed]
+
+
+def _suggestion(comment: Comment, style: Style) -> Iterator[str]:
+    for entry in _own_lines(comment):
+        yield _paint(f"- {entry.text}", style, fg="red")
+    for line in comment.suggestion.removesuffix("\n").split("\n"):
+        yield _paint(f"+ {visible(line)}", style, fg="green")
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """Paragraphs filled to the width; lines of code blocks and lists as they are."""
+    fenced = False
+    for line in text.strip().splitlines():
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        if fenced or fence or line[:1] in " \t":
+            yield visible(line)
+        else:
+            yield from textwrap.wrap(visible(line), width) or [""]
+
+
+def _checklist(checklist: AnsweredChecklist, style: Style) -> str:
+    lines = [_paint(checklist.name, style, bold=True)]
+    for item in checklist.items:
+        tick = _paint(words.TICKS[item.status], style, fg=_STATUS_COLORS.get(item.status))
+        note = f" ({visible(item.note)})" if item.note and item.status != Status.PASS else ""
+        first, *rest = textwrap.wrap(item.text + note, style.width - 4)
+        lines += [f"  {tick} {first}", *(f"    {line}" for line in rest)]
+    return "\n".join(lines)
+
+
+def _paint(text: str, style: Style, **how: object) -> str:
+    return click.style(text, **how) if style.color and text else text  # type: ignore[arg-type]

@@ -1,0 +1,104 @@
+"""What every format for people says in the same words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from reviewbot.anchors import Comment
+from reviewbot.findings import Severity, Status
+from reviewbot.report import Coverage, Report
+from reviewbot.text import plural
+
+TICKS = {
+    Status.PASS: "✓",
+    Status.FAIL: "✗",
+    Status.NOT_APPLICABLE: "-",
+    Status.UNANSWERED: "?",
+}
+
+
+def verdict(report: Report) -> str:
+    """The result in one line; never a clean one for an incomplete review."""
+    found = plural(len(report.standing), "finding")
+    if report.standing:
+        found += f" ({severities(report.standing)})"
+    match report.status:
+        case "complete":
+            return found if report.standing else "No findings."
+        case "incomplete":
+            return f"INCOMPLETE: not everything was reviewed. So far {found}."
+        case "failed":
+            return "FAILED: nothing could be reviewed."
+    return "Nothing to review."
+
+
+def severities(comments: Iterable[Comment]) -> str:
+    """As in `1 critical, 2 high`."""
+    counts = Counter(comment.severity for comment in comments)
+    return ", ".join(f"{counts[level]} {level}" for level in Severity if counts[level])
+
+
+def place(comment: Comment) -> str:
+    """`path:line`, which terminals and editors open; lines of the old version say so."""
+    if comment.line is None:
+        return comment.path
+    old = " (removed line)" if comment.side == "old" else ""
+    return f"{comment.path}:{comment.line}{old}"
+
+
+def usage(report: Report) -> str:
+    """Calls, tokens, cached share, dollars and seconds in one line."""
+    used = report.usage
+    if not used.calls:
+        return "no call to the model"
+    cached = used.cached_tokens / used.input_tokens if used.input_tokens else 0.0
+    cost = f"${used.cost_usd:.4f}" if used.cost_usd is not None else "price unknown"
+    return (
+        f"{plural(used.calls, 'call')} ({', '.join(used.models)}), "
+        f"{used.input_tokens:,} tokens in ({cached:.0%} cached), {used.output_tokens:,} out, "
+        f"{cost}, {used.seconds:.1f} s"
+    )
+
+
+def files(report: Report) -> str:
+    """How many files were read, left out, and not read although they should have been."""
+    order = ("skipped", "reviewed", "failed")
+    status: dict[str, str] = {}
+    for entry in report.coverage:
+        seen = status.get(entry.path, "skipped")
+        status[entry.path] = max(seen, entry.status, key=order.index)
+    counts = Counter(status.values())
+    parts = [f"{plural(counts['reviewed'], 'file')} read"]
+    parts += [f"{counts['skipped']} left out"] if counts["skipped"] else []
+    parts += [f"{counts['failed']} not or not wholly read"] if counts["failed"] else []
+    return ", ".join(parts)
+
+
+def exceptions(report: Report) -> list[str]:
+    """What was not read and why: one line for each reason, the failures first."""
+    lines = []
+    for status, words in (("failed", "not read"), ("skipped", "left out")):
+        grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for path, entries in _by_path(report.coverage, status).items():
+            reason = "; ".join(dict.fromkeys(entry.reason for entry in entries))
+            names = tuple(entry.checklist for entry in entries)
+            grouped.setdefault((reason, names), []).append(path)
+        everything = len({entry.checklist for entry in report.coverage})
+        for (reason, names), paths in grouped.items():
+            only = "" if len(names) == everything else f" for {', '.join(names)}"
+            lines.append(f"{words}{only}: {_listed(paths)}: {reason}")
+    return lines
+
+
+def _by_path(coverage: Iterable[Coverage], status: str) -> dict[str, list[Coverage]]:
+    found: dict[str, list[Coverage]] = {}
+    for entry in coverage:
+        if entry.status == status:
+            found.setdefault(entry.path, []).append(entry)
+    return found
+
+
+def _listed(paths: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(paths) - most:,} more" if len(paths) > most else ""
+    return ", ".join(paths[:most]) + more

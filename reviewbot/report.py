@@ -1,0 +1,133 @@
+"""The one result of a review, readable and writable as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from reviewbot.anchors import Comment
+from reviewbot.errors import UsageError
+from reviewbot.findings import Severity, Status
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredItem:
+    """One item of a checklist and the answer to it, over all batches."""
+
+    id: str
+    text: str
+    status: Status
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredChecklist:
+    """A checklist with its answers."""
+
+    name: str
+    items: tuple[AnsweredItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Whether one file was read with one checklist; `reason` says why not."""
+
+    path: str
+    checklist: str
+    status: Literal["reviewed", "skipped", "failed"]
+    reason: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TotalUsage:
+    """What the review took; `cost_usd` is null where the gateway tells no price."""
+
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    seconds: float
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A review: `findings` holds all of them, the dropped ones with their reason.
+
+    `status` is complete; incomplete when a file or checklist that should have been read was not;
+    failed when none was; skipped when there was nothing to do or no way to do it.
+    """
+
+    version: Literal[1]
+    status: Literal["complete", "incomplete", "failed", "skipped"]
+    repository: str | None
+    pull_request: int | None
+    base: str | None
+    head: str | None
+    findings: tuple[Comment, ...]
+    checklists: tuple[AnsweredChecklist, ...]
+    coverage: tuple[Coverage, ...]
+    usage: TotalUsage
+    warnings: tuple[str, ...]
+
+    @property
+    def standing(self) -> tuple[Comment, ...]:
+        """The findings that count: new, or still open."""
+        return tuple(each for each in self.findings if each.state in ("new", "open"))
+
+    def exit_code(self, fail_on: Severity | Literal["none"]) -> int:
+        """What the program ends with: 1 for a finding at or above `fail_on`, then 4, 3 or 0."""
+        if fail_on != "none" and any(each.severity.at_least(fail_on) for each in self.standing):
+            return 1
+        return {"failed": 4, "incomplete": 3}.get(self.status, 0)
+
+    def to_json(self) -> str:
+        """The report as JSON, indented, with a line end."""
+        return _ADAPTER.dump_json(self, indent=2).decode() + "\n"
+
+
+_ADAPTER = TypeAdapter(Report)
+
+
+def from_json(text: str) -> Report:
+    """Read a report.
+
+    Raises:
+        UsageError: the text is not one.
+    """
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        where = f"this is not a report of version {VERSION}: {place}"
+        raise UsageError(f"{where}: {first['msg']}") from None
+
+
+class _Schema(GenerateJsonSchema):
+    """Every field is always written, so every field is required; nothing else is there."""
+
+    def dataclass_schema(self, schema: Any) -> JsonSchemaValue:
+        """The schema of one dataclass."""
+        made = super().dataclass_schema(schema)
+        return {**made, "additionalProperties": False}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a report."""
+    schema = _ADAPTER.json_schema(schema_generator=_Schema, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def ranked(comments: Iterable[Comment]) -> Sequence[Comment]:
+    """The most severe first, then by place."""
+    return sorted(comments, key=lambda each: (each.severity.rank, each.path, each.line or 0))

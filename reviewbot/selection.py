@@ -1,0 +1,189 @@
+"""Which files are reviewed, and why the others are not.
+
+Decided from paths, modes, counts and attributes alone: no hunk is parsed for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pathspec import GitIgnoreSpec
+
+from reviewbot.diff import FileDiff
+
+ATTRIBUTES = ("linguist-generated", "linguist-vendored")
+
+# More than any forge shows, and more than anybody reads: such a file is data.
+MAX_CHANGED_LINES = 20_000
+
+_LOCK_FILES = """
+    *.lock
+    *.lockb
+    *.lockfile
+    *-lock.json
+    *-lock.yaml
+    *.resolved
+    .terraform.lock.hcl
+    cpanfile.snapshot
+    go.sum
+    go.work.sum
+    npm-shrinkwrap.json
+    packages.lock.json
+"""
+_MINIFIED = """
+    *.min.css
+    *.min.html
+    *.min.js
+    *.min.mjs
+    *-min.css
+    *-min.js
+    *.bundle.js
+    *.css.map
+    *.js.map
+    *.mjs.map
+"""
+_VENDORED = """
+    .pnp.*js
+    .yarn/plugins/
+    .yarn/releases/
+    Carthage/
+    Godeps/
+    Pods/
+    bower_components/
+    node_modules/
+    site-packages/
+    third-party/
+    third_party/
+    vendor/
+    vendored/
+"""
+_GENERATED = """
+    *.Designer.cs
+    *.designer.cs
+    *.freezed.dart
+    *.g.cs
+    *.g.dart
+    *.generated.*
+    *.gr.dart
+    *.pb.cc
+    *.pb.go
+    *.pb.gw.go
+    *.pb.h
+    *.pbxproj
+    *.snap
+    *_generated.go
+    *_pb2.py
+    *_pb2.pyi
+    *_pb2_grpc.py
+    *_pb.d.ts
+    *_pb.js
+    *_string.go
+    __generated__/
+    __snapshots__/
+    zz_generated.*
+"""
+
+
+def globs(patterns: Iterable[str]) -> GitIgnoreSpec:
+    """Patterns as in .gitignore: `*.py` anywhere, `/docs/` at the top, `src/**/x.c`."""
+    return GitIgnoreSpec.from_lines(patterns)
+
+
+_PATTERNS = {
+    reason: globs(patterns.split())
+    for reason, patterns in (
+        ("lock file", _LOCK_FILES),
+        ("minified", _MINIFIED),
+        ("vendored", _VENDORED),
+        ("generated", _GENERATED),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is left out. `incomplete`: it should have been read, so the review has a gap."""
+
+    file: FileDiff
+    reason: str
+    incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The files to review, and the others."""
+
+    files: tuple[FileDiff, ...]
+    skipped: tuple[Skipped, ...]
+
+
+class Filter:
+    """A list of globs of which those with `!` leave files out.
+
+    Args:
+        patterns: with any plain pattern in it, only files that match one are let through.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._wanted = globs(entry for entry in patterns if not entry.startswith("!"))
+        self._unwanted = globs(entry[1:] for entry in patterns if entry.startswith("!"))
+
+    def passes(self, path: str) -> bool:
+        """Whether a file of this path is let through."""
+        wanted = not self._wanted.patterns or self._wanted.match_file(path)
+        return wanted and not self._unwanted.match_file(path)
+
+
+def select(
+    files: Iterable[FileDiff],
+    filters: Mapping[str, Sequence[str]],
+    attributes: Mapping[tuple[str, str], str],
+) -> Selection:
+    """Divide the files of a diff.
+
+    Args:
+        files: all files of the diff.
+        filters: lists of globs, by the name of the setting that holds them.
+        attributes: gitattributes by (path, name); see `ATTRIBUTES`.
+    """
+    named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
+    chosen, skipped = [], []
+    for file in files:
+        reason = _nothing_to_read(file) or _kind(file.path, attributes)
+        reason = reason or next(
+            (f"left out by {name}" for name, rule in named_filters if not rule.passes(file.path)),
+            "",
+        )
+        if reason:
+            skipped.append(Skipped(file, reason))
+        elif file.changed > MAX_CHANGED_LINES:
+            too_large = f"too large: {file.changed:,} changed lines, {MAX_CHANGED_LINES:,} at most"
+            skipped.append(Skipped(file, too_large, incomplete=True))
+        else:
+            chosen.append(file)
+    return Selection(tuple(chosen), tuple(skipped))
+
+
+def _nothing_to_read(file: FileDiff) -> str:
+    if file.submodule:
+        return "submodule"
+    if file.binary:
+        return "binary"
+    if file.status == "D":
+        return "deleted"
+    if not file.changed:
+        return {"R": "only renamed", "C": "only copied", "A": "empty"}.get(
+            file.status, "only its mode changed"
+        )
+    return ""
+
+
+def _kind(path: str, attributes: Mapping[tuple[str, str], str]) -> str:
+    for reason in ("generated", "vendored"):
+        value = attributes.get((path, f"linguist-{reason}"))
+        if value in ("set", "true"):
+            return f"{reason} (.gitattributes)"
+        if value in ("unset", "false"):
+            return ""
+    return next((reason for reason, spec in _PATTERNS.items() if spec.match_file(path)), "")

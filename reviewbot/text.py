@@ -1,0 +1,55 @@
+"""Text as a person and a model can see it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+# Controls, line separators, zero-width and bidirectional marks, tags, private use, surrogates.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ue000-\uf8ff\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+
+
+def visible(line: str) -> str:
+    """One line with every hidden character written out, as `<U+200B>`.
+
+    Bytes that were not UTF-8 are read as latin-1; the CR of a CRLF line end is dropped; tabs stay.
+    """
+    line = line.removesuffix("\r")
+    if line.isascii() and line.isprintable():
+        return line
+    line = _ESCAPED_BYTE.sub(lambda match: chr(ord(match[0]) - 0xDC00), line)
+    return _HIDDEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", line)
+
+
+def squeezed(line: str) -> str:
+    """The visible text with each run of white space as one blank."""
+    return " ".join(visible(line).split())
+
+
+def digest(*parts: str) -> str:
+    """A SHA-256 over the parts, as 64 hexadecimal digits."""
+    whole = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(whole).hexdigest()
+
+
+def fenced(name: str, text: str) -> str:
+    """The text between marks that do not occur in it and follow from it alone.
+
+    Whoever wrote the text cannot end the block: the mark is a digest of all of it. The same text
+    gives the same bytes, so prompt caches hold.
+    """
+    mark = digest(text)[:16]
+    while mark in text:
+        mark = digest(mark, text)[:16]
+    return f"<{name}-{mark}>\n{text}\n</{name}-{mark}>"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 file`, `2 files`, `3 batches`."""
+    ending = "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
