@@ -25,7 +25,7 @@ _KINDS = frozenset((ADDED, REMOVED, CONTEXT))
 
 SYMLINK, SUBMODULE = "120000", "160000"
 
-_HUNK = re.compile(rb"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", re.MULTILINE)
+_HUNK = re.compile(rb"^@@ -\d{1,9}(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@", re.MULTILINE)
 _HEADER = "--- a/x\n+++ b/x\n"
 
 
@@ -98,8 +98,8 @@ class FileDiff:
         starts = [match.start() for match in _HUNK.finditer(self.patch)]
         for start, end in pairwise([*starts, len(self.patch)]):
             hunk = _parse_hunk(self.patch[start:end], self.path)
-            added += self.patch.count(b"\n+", start, end)
-            removed += self.patch.count(b"\n-", start, end)
+            added += sum(line.kind == ADDED for line in hunk.lines)
+            removed += sum(line.kind == REMOVED for line in hunk.lines)
             yield hunk
         if (added, removed) != (self.added, self.removed):
             raise DiffError(
@@ -148,7 +148,7 @@ def parse(lines: Iterable[bytes]) -> Diff:
         DiffError: the text holds no diff, or a broken one.
     """
     preamble, *blocks = split(lines)
-    if not blocks and (preamble.header or preamble.patch):
+    if preamble.header and not blocks:
         raise DiffError(
             "there is no unified diff in this text", "Make one with: git diff BASE...HEAD"
         )
@@ -156,12 +156,22 @@ def parse(lines: Iterable[bytes]) -> Diff:
 
 
 class Block:
-    """What one file's part of a patch says: its header lines, and the bytes of its hunks."""
+    """What one file's part of a patch says: its header lines, and the bytes of its hunks.
 
-    def __init__(self, *header: bytes) -> None:
-        self.header = [line.rstrip(b"\n") for line in header]
+    Without names it is the text before the first file: nothing in it is a hunk.
+    """
+
+    def __init__(self, *names: bytes) -> None:
+        self.header = [_stripped(line) for line in names]
+        self.named = bool(names)
         self.patch = bytearray()
         self.added = self.removed = 0
+        self._old = self._new = 0
+
+    @property
+    def in_hunk(self) -> bool:
+        """Whether the header of the last hunk promises more lines."""
+        return self._old > 0 or self._new > 0
 
     @property
     def complete(self) -> bool:
@@ -172,63 +182,103 @@ class Block:
         """The rest of the first header line that begins with `name`."""
         return next((line[len(name) :] for line in self.header if line.startswith(name)), None)
 
+    def open_hunk(self, line: bytes, counts: Iterable[bytes]) -> None:
+        """Begin a hunk of so many old and new lines."""
+        self._old, self._new = map(int, counts)
+        self.patch += line
+
+    def add(self, line: bytes) -> None:
+        """Take a line of the open hunk.
+
+        Raises:
+            DiffError: it cannot be one.
+        """
+        # Mail programs, and diff.suppressBlankEmpty, strip the blank of an empty context line.
+        kind = b" " if line in (b"\n", b"\r\n") else line[:1]
+        if kind not in (b"+", b"-", b" ", b"\\"):
+            raise self.broken("is cut short", line)
+        self._old -= kind in b"- "
+        self._new -= kind in b"+ "
+        self.added += kind == b"+"
+        self.removed += kind == b"-"
+        self.patch += line if line.endswith(b"\n") else line + b"\n"
+
+    def broken(self, what: str, line: bytes) -> DiffError:
+        """The error for a hunk that does not have as many lines as it says."""
+        where, text = decode(self.header[-1]), decode(line[:60].rstrip())
+        return DiffError(f"a hunk of '{where}' {what}: '{text}'", "Is the diff cut, or edited?")
+
+
+def _stripped(line: bytes) -> bytes:
+    return line.rstrip(b"\r\n")
+
 
 def split(lines: Iterable[bytes]) -> Iterator[Block]:
     """Cut a patch into what stands before the first file (always given) and one block a file.
 
     Hunks are counted through: a removed line may well read `-- a/x` and look like a header.
+
+    Raises:
+        DiffError: a hunk has not the lines it says, or the diff is a combined one.
     """
-    block, previous, old, new = Block(), b"", 0, 0
+    block, previous, ended = Block(), b"", False
     for line in lines:
-        if old > 0 or new > 0:
-            kind = line[:1]
-            old -= kind in b"- \r\n"
-            new -= kind in b"+ \r\n"
-            block.added += kind == b"+"
-            block.removed += kind == b"-"
-            block.patch += line
-        elif hunk := _HUNK.match(line):
-            old, new = (int(count) for count in hunk.groups(b"1"))
-            block.patch += line
-        elif line.startswith(b"\\"):
-            block.patch += line
-        elif line.startswith(b"diff --git "):
+        in_hunk, marker = block.in_hunk, line.startswith(b"\\")
+        if in_hunk:
+            block.add(line)
+        elif names := _names(line, previous, block):
             yield block
-            block = Block(line)
-        elif line.startswith(b"+++ ") and previous.startswith(b"--- ") and block.complete:
-            yield block
-            block = Block(previous, line)
-        elif line.startswith((b"diff --cc ", b"diff --combined ")):
-            raise DiffError(
-                "this is a combined diff of a merge, which has no single old side",
-                "Make a plain one with: git diff BASE...HEAD",
-            )
+            block = Block(*names)
+        elif block.named and (hunk := _HUNK.match(line)):
+            block.open_hunk(line, hunk.groups(b"1"))
+        elif ended and marker:
+            block.patch += line
+        elif ended and _is_content(line):
+            raise block.broken("goes on after its end", line)
         elif not block.patch:
-            block.header.append(line.rstrip(b"\n"))
-        previous = line
+            block.header.append(_stripped(line))
+        previous, ended = line, in_hunk or (ended and marker)
+    if block.in_hunk:
+        raise block.broken("is cut short", b"the end")
     yield block
+
+
+def _names(line: bytes, previous: bytes, block: Block) -> tuple[bytes, ...]:
+    """The header lines that another file begins with, if it begins here."""
+    if line.startswith(b"diff --git "):
+        return (line,)
+    if line.startswith((b"diff --cc ", b"diff --combined ")):
+        raise DiffError(
+            "this is a combined diff of a merge, which has no single old side",
+            "Make a plain one with: git diff BASE...HEAD",
+        )
+    if line.startswith(b"+++ ") and previous.startswith(b"--- ") and block.complete:
+        return previous, line
+    return ()
+
+
+def _is_content(line: bytes) -> bool:
+    """Whether a line belongs to a hunk, not to the next file or to a mail's signature."""
+    return (
+        line[:1] in b"+- "
+        and not line.startswith(b"--- ")
+        and _stripped(line) not in (b"-- ", b"--")
+    )
 
 
 def _file(block: Block) -> FileDiff:
     old_path, new_path = _paths(block)
     old_oid, new_oid, mode = _index(block)
-    status, old_mode, new_mode = "M", mode, mode
-    if (created := block.field(b"new file mode ")) is not None or old_path is None:
-        status, old_path, old_mode, new_mode = "A", None, "", decode(created or b"")
-    elif (deleted := block.field(b"deleted file mode ")) is not None or new_path is None:
-        status, new_path, old_mode, new_mode = "D", None, decode(deleted or b""), ""
-    elif block.field(b"rename from ") is not None:
-        status = "R"
-    elif block.field(b"copy from ") is not None:
-        status = "C"
+    old_mode = block.field(b"deleted file mode ") or block.field(b"old mode ") or mode
+    new_mode = block.field(b"new file mode ") or block.field(b"new mode ") or mode
     return FileDiff(
-        status=status,
+        status=_status(block, old_path, new_path),
         old_path=old_path,
         new_path=new_path,
-        old_mode=decode(block.field(b"old mode ") or old_mode.encode()),
-        new_mode=decode(block.field(b"new mode ") or new_mode.encode()),
-        old_oid=old_oid,
-        new_oid=new_oid,
+        old_mode=decode(old_mode) if old_path else "",
+        new_mode=decode(new_mode) if new_path else "",
+        old_oid=decode(old_oid),
+        new_oid=decode(new_oid),
         binary=_is_binary(block),
         added=block.added,
         removed=block.removed,
@@ -236,54 +286,72 @@ def _file(block: Block) -> FileDiff:
     )
 
 
+def _status(block: Block, old_path: str | None, new_path: str | None) -> str:
+    if old_path is None:
+        return "A"
+    if new_path is None:
+        return "D"
+    if block.field(b"rename from ") is not None:
+        return "R"
+    return "C" if block.field(b"copy from ") is not None else "M"
+
+
 def _is_binary(block: Block) -> bool:
     return block.field(b"Binary files ") is not None or block.field(b"GIT binary patch") is not None
 
 
-def _index(block: Block) -> tuple[str, str, str]:
+def _index(block: Block) -> tuple[bytes, bytes, bytes]:
     """Ids and mode of the line `index OLD..NEW MODE`; empty where it says nothing."""
-    match = re.fullmatch(r"(\w+)\.\.(\w+)(?: (\d+))?", decode(block.field(b"index ") or b""))
-    return (match[1], match[2], match[3] or "") if match else ("", "", "")
+    match = re.fullmatch(rb"(\w+)\.\.(\w+)(?: (\d+))?", block.field(b"index ") or b"")
+    old, new, mode = match.groups(b"") if match else (b"", b"", b"")
+    return old.strip(b"0") and old, new.strip(b"0") and new, mode
+
+
+_NULL = b"/dev/null"
 
 
 def _paths(block: Block) -> tuple[str | None, str | None]:
-    """Old and new path, from the header line that says them most plainly."""
+    """Old and new path, from the header lines that say them most plainly."""
     for kind in (b"rename", b"copy"):
         old, new = block.field(kind + b" from "), block.field(kind + b" to ")
-        if old is not None and new is not None:
+        if old and new:
             return decode(unquote(old)), decode(unquote(new))
-    old, new = block.field(b"--- "), block.field(b"+++ ")
-    if old is None or new is None:
-        old, new = _git_header_names(block)
-    return _strip_prefixes(*(unquote(name.partition(b"\t")[0]) for name in (old, new)))
+    names = [(block.field(mark) or b"").partition(b"\t")[0] for mark in (b"--- ", b"+++ ")]
+    created = names[0] == _NULL or block.field(b"new file mode ") is not None
+    deleted = names[1] == _NULL or block.field(b"deleted file mode ") is not None
+    old, new = _git_header_names(block) or _without_prefixes(*map(unquote, names))
+    if not (old and new) or (created and deleted):
+        raise DiffError(f"there is no file name in '{decode(block.header[0])}'")
+    return None if created else decode(old), None if deleted else decode(new)
 
 
-def _git_header_names(block: Block) -> tuple[bytes, bytes]:
-    """The names of `diff --git OLD NEW`: equal but for a prefix, as nothing else says them."""
-    names = (block.field(b"diff --git ") or b"").rstrip(b"\r")
-    if names.startswith(b'"'):
-        old, _, new = names[1:].partition(b'" ')
-        return b'"' + old + b'"', new
+_QUOTED_NAMES = re.compile(rb'("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*")')
+
+
+def _git_header_names(block: Block) -> tuple[bytes, bytes] | None:
+    """The names of `diff --git OLD NEW`, where they are equal but for a prefix.
+
+    Then the blank in the middle parts them, whatever blanks there are in the names.
+    """
+    names = block.field(b"diff --git ") or b""
     half = len(names) // 2
-    return names[:half], names[half + 1 :]
+    quoted = _QUOTED_NAMES.fullmatch(names)
+    old, new = quoted.groups() if quoted else (names[:half], names[half + 1 :])
+    old, new = _without_prefixes(unquote(old), unquote(new))
+    return (old, new) if names and old == new else None
 
 
-_PREFIX = re.compile(rb"[abciow12]/")
+_PREFIX = re.compile(rb"^[abciow12]/")
 
 
-def _strip_prefixes(old: bytes, new: bytes) -> tuple[str | None, str | None]:
+def _without_prefixes(old: bytes, new: bytes) -> tuple[bytes, bytes]:
     """Drop `a/` and `b/` (or the pairs of diff.mnemonicPrefix); keep them where both are the same.
 
     Git never puts one prefix on both sides, so `c/x.py` twice is a folder named c.
     """
-    prefixed = [_PREFIX.match(name) is not None or name == b"/dev/null" for name in (old, new)]
-    strip = all(prefixed) and old[:2] != new[:2]
-    paths = (name[2:] if strip else name for name in (old, new))
-    before, after = (
-        None if name == b"/dev/null" else decode(path)
-        for name, path in zip((old, new), paths, strict=True)
-    )
-    return before, after
+    if old[:2] == new[:2] or not all(_PREFIX.match(name) or name == _NULL for name in (old, new)):
+        return old, new
+    return _PREFIX.sub(b"", old, count=1), _PREFIX.sub(b"", new, count=1)
 
 
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)

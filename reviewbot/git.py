@@ -23,10 +23,12 @@ from reviewbot.diff import Diff, FileDiff, decode, split
 from reviewbot.errors import DiffError, GitError
 
 _PINNED = {
+    "core.bigFileThreshold": "512m",
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
     "core.looseCompression": "0",
     "core.quotePath": "true",
+    "core.safecrlf": "false",
     "core.splitIndex": "false",
     "diff.renameLimit": "3000",
     "diff.suppressBlankEmpty": "false",
@@ -40,14 +42,17 @@ _DIFF_OPTIONS = (
 )
 # What git may see of the environment: where things are, not what to run.
 _KEPT = re.compile(
-    r"PATH|HOME|XDG_CONFIG_HOME|USER|LOGNAME|TMPDIR|TEMP|TMP|SYSTEMROOT|USERPROFILE"
+    r"PATH|HOME|XDG_CONFIG_HOME|USER|LOGNAME|SUDO_UID|TMPDIR|TEMP|TMP|SYSTEMROOT|USERPROFILE"
     r"|GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES"
-    r"|CEILING_DIRECTORIES|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
+    r"|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM"
+    r"|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
 )
 
 _RAW = re.compile(
-    rb":(\d+) (\d+) (\w+) (\w+) (?:([RC])\d*\0([^\0]+)|([A-Z])\d*)\0([^\0]+)\0", re.DOTALL
+    rb":(\d+) (\d+) (\w+) (\w+) (?:([RC])\d*\0([^\0]+)|([ADMTUX])\d*)\0([^\0]+)\0", re.DOTALL
 )
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ATTRIBUTES = re.compile(rb"^100.*[\t/]\.gitattributes$", re.DOTALL)
 _NUMSTAT = re.compile(rb"(\d+|-)\t(\d+|-)\t(?:\0[^\0]+\0)?[^\0]+\0", re.DOTALL)
 
 
@@ -67,18 +72,22 @@ class Repository:
         self._environment = {k: v for k, v in os.environ.items() if _KEPT.fullmatch(k)}
         self._environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         self._reader: subprocess.Popen[bytes] | None = None
+        self._stored = False
+        if not folder.is_dir():
+            raise GitError(f"there is no folder {folder}")
         places = ("--git-path", "index", "--git-path", "objects", "--show-toplevel")
-        found = self._git(("rev-parse", "--is-shallow-repository", *places), may_fail=True)
-        answers = found.stdout.split(b"\n")
-        if len(answers) < 4:  # noqa: PLR2004 - three answers and the end
+        questions = ("--is-shallow-repository", "--absolute-git-dir", *places)
+        found = self._git(("rev-parse", *questions), may_fail=True)
+        answers = os.fsdecode(found.stdout).split("\n")
+        if len(answers) < 5:  # noqa: PLR2004 - four answers and the end
             raise _no_repository(folder, found.stderr)
-        shallow, index, objects, top = answers[:4]
-        self.shallow = shallow == b"true"
-        self._index = folder / os.fsdecode(index)
-        self._objects = folder / os.fsdecode(objects)
+        shallow, self._git_folder, index, objects, top = answers[:5]
+        self.shallow = shallow == "true"
+        self._index, self._objects = folder / index, folder / objects
         self.bare = not top
         if top:
-            self._folder = Path(os.fsdecode(top))
+            self._folder = Path(top)
+        self._switch_off_filters()
 
     def __enter__(self) -> Self:
         return self
@@ -97,18 +106,20 @@ class Repository:
         """The full id of the commit that a person means by `revision`.
 
         Branches go before tags, whatever files there are; a branch that only the remote has (as in
-        a CI checkout) is found too.
+        a CI checkout) is found too. A full id is that commit, whatever is named like it.
 
         Raises:
             GitError: there is no such commit.
         """
-        places = (
+        places: tuple[str, ...] = (
             "refs/heads/{}",
             "refs/remotes/{}",
             "refs/tags/{}",
             "{}",
             "refs/remotes/origin/{}",
         )
+        if _FULL_ID.fullmatch(revision):
+            places = ("{}",)
         if "\n" not in revision:
             for commit in self._commits(place.format(revision) for place in places):
                 if commit:
@@ -145,6 +156,8 @@ class Repository:
         found = self._git(("merge-base", base, head), may_fail=True)
         if found.returncode == 0:
             return found.stdout.decode().strip()
+        if found.returncode != 1:
+            raise GitError(_first_line(found.stderr))
         if self.shallow:
             raise _too_shallow()
         raise GitError(
@@ -178,12 +191,12 @@ class Repository:
     def _commits(self, names: Iterable[str]) -> Iterator[str | None]:
         question = "".join(f"{name}^{{commit}}\n" for name in names)
         answers = self._run("cat-file", "--batch-check", stdin=os.fsencode(question))
-        for answer in answers.decode("utf-8", "replace").splitlines():
-            oid, _, kind = answer.partition(" ")
-            yield oid if kind.startswith("commit ") else None
+        for answer in answers.removesuffix(b"\n").split(b"\n"):
+            found = re.fullmatch(rb"([0-9a-f]+) commit \d+", answer)
+            yield found[1].decode() if found else None
 
     def _refs(self, *patterns: str) -> list[str]:
-        return decode(self._run("for-each-ref", "--format=%(refname)", *patterns)).splitlines()
+        return decode(self._run("for-each-ref", "--format=%(refname)", *patterns)).split("\n")[:-1]
 
     def _unknown_revision(self, revision: str) -> GitError:
         if ".." in revision:
@@ -224,20 +237,41 @@ class Repository:
 
     def _start_reader(self) -> subprocess.Popen[bytes]:
         reader = self._start("cat-file", "--batch", stdin=subprocess.PIPE)
-        assert reader.stdin
-        self._cleanup.callback(reader.wait)
-        self._cleanup.callback(reader.stdin.close)
+        self._cleanup.enter_context(reader)
         return reader
 
     def attributes(
-        self, paths: Sequence[str], names: Sequence[str]
+        self, paths: Sequence[str], names: Sequence[str], tree: str | None = None
     ) -> Mapping[tuple[str, str], str]:
-        """Values of gitattributes, by path and name; those that nothing sets are left out."""
+        """Values of gitattributes, by path and name; those that nothing sets are left out.
+
+        They are read in `tree` (a full id), or in the working tree.
+        """
         question = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        raw = self._run("check-attr", "--stdin", "-z", *names, stdin=question)
+        places = self._attributes_of(tree) if tree else None
+        raw = self._run("check-attr", "--stdin", "-z", *names, stdin=question, places=places)
         fields = decode(raw).split("\0")
         triples = zip(fields[0::3], fields[1::3], fields[2::3], strict=False)
         return {(path, name): value for path, name, value in triples if value != "unspecified"}
+
+    def _attributes_of(self, tree: str) -> dict[str, str]:
+        """Where git finds the .gitattributes of `tree` only: in an index beside no files."""
+        folder = self._temporary_folder()
+        places = {
+            "GIT_DIR": self._git_folder,
+            "GIT_INDEX_FILE": str(folder / "index"),
+            "GIT_WORK_TREE": str(folder),
+        }
+        entries = self._run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")
+        wanted = [entry for entry in entries if _ATTRIBUTES.search(entry)]
+        index_info = b"".join(entry + b"\0" for entry in wanted)
+        self._run("update-index", "-z", "--index-info", stdin=index_info, places=places)
+        return places
+
+    def _temporary_folder(self) -> Path:
+        return Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="reviewbot-")))
+
+    # --- the working tree ---------------------------------------------------------------------
 
     def snapshot(self, *, working_tree: bool) -> str:
         """A tree of the index, or of the working tree with its untracked files.
@@ -250,35 +284,44 @@ class Repository:
         """
         if working_tree and self.bare:
             raise GitError("this repository has no working tree", "Name the head: BASE HEAD")
-        folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="reviewbot-")))
-        (folder / "objects" / "info").mkdir(parents=True)
-        (folder / "objects/info/alternates").write_bytes(
-            os.fsencode(self._objects.resolve()) + b"\n"
-        )
+        index = self._temporary_folder() / "index"
         if self._index.exists():
-            shutil.copy2(self._index, folder / "index")  # with its time: git compares files to it
-        self._environment["GIT_INDEX_FILE"] = str(folder / "index")
-        self._environment["GIT_OBJECT_DIRECTORY"] = str(folder / "objects")
+            shutil.copy2(self._index, index)  # with its time: git compares files to it
+        self._environment["GIT_INDEX_FILE"] = str(index)
+        self._use_temporary_objects()
         if working_tree:
             self._stage_everything()
+        elif self._run("ls-files", "-z", "--unmerged"):
+            raise GitError("the index has merge conflicts", "Resolve and stage them first.")
         return self._run("write-tree").decode().strip()
 
+    def _use_temporary_objects(self) -> None:
+        """Write new objects to a temporary folder, and read those of the repository beside it."""
+        if self._stored:
+            return
+        folder = self._temporary_folder() / "objects"
+        (folder / "info").mkdir(parents=True)
+        (folder / "info/alternates").write_bytes(os.fsencode(self._objects.resolve()) + b"\n")
+        self._environment["GIT_OBJECT_DIRECTORY"] = str(folder)
+        self._stored, self._reader = True, None  # an older reader would not find the new objects
+
     def _stage_everything(self) -> None:
-        changed = self._run(
-            "diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=dirty"
-        ).split(b"\0")
-        pairs = list(zip(changed[0::2], changed[1::2], strict=False))
-        gone = [path for status, path in pairs if status == b"D"]
-        there = [path for status, path in pairs if status != b"D"]
+        options = ("-z", "--name-status", "--no-renames", "--ignore-submodules=dirty")
+        fields = self._run("diff-files", *options).split(b"\0")
+        changed = list(zip(fields[0::2], fields[1::2], strict=False))
+        there = [path for status, path in changed if status != b"D"]
         untracked = self._run("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
         there += [path for path in untracked if path and not path.endswith(b"/")]
-        self._update_index("--force-remove", paths=gone)
-        self._update_index("--add", "--replace", paths=there)
+        # What is more than modified goes first: a file may have become a folder, or a submodule.
+        self._update_index(
+            "--force-remove", paths=[path for status, path in changed if status != b"M"]
+        )
+        self._update_index("--add", "--remove", "--replace", paths=there)
 
     def _update_index(self, *options: str, paths: Sequence[bytes]) -> None:
         if paths:
             command = ("update-index", *options, "-z", "--stdin")
-            self._run(*self._no_filters(), *command, stdin=b"\0".join(paths))
+            self._run(*command, stdin=b"\0".join(paths))
 
     # --- the diff -----------------------------------------------------------------------------
 
@@ -289,29 +332,39 @@ class Repository:
             DiffError: git's records and its patch contradict each other.
             GitError: git failed.
         """
+        places = self._attributes_of(base)
         with tempfile.TemporaryFile() as errors:
-            process = self._start("diff-tree", *_DIFF_OPTIONS, base, head, "--", stderr=errors)
+            process = self._start(
+                "diff-tree", *_DIFF_OPTIONS, base, head, "--", stderr=errors, places=places
+            )
             assert process.stdout
-            with process, process.stdout as output:
-                files = tuple(_read_diff(output))
-            if process.returncode:
-                errors.seek(0)
-                raise GitError(_first_line(errors.read()))
-        return Diff(files)
+            try:
+                with process:
+                    return Diff(tuple(_read_diff(process.stdout)))
+            finally:
+                if (process.returncode or 0) > 0:  # else what git could not say is a contradiction
+                    errors.seek(0)
+                    raise GitError(_first_line(errors.read()))
 
     # --- processes ----------------------------------------------------------------------------
 
-    def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        return self._git(arguments, stdin).stdout
+    def _run(
+        self, *arguments: str, stdin: bytes = b"", places: dict[str, str] | None = None
+    ) -> bytes:
+        return self._git(arguments, stdin, places).stdout
 
     def _git(
-        self, arguments: Sequence[str], stdin: bytes = b"", *, may_fail: bool = False
+        self,
+        arguments: Sequence[str],
+        stdin: bytes = b"",
+        places: dict[str, str] | None = None,
+        *,
+        may_fail: bool = False,
     ) -> subprocess.CompletedProcess[bytes]:
         try:
             done = subprocess.run(
                 _command(*arguments),
-                cwd=self._folder,
-                env=self._environment,
+                **self._surroundings(places or {}),
                 input=stdin,
                 capture_output=True,
                 check=False,
@@ -322,22 +375,30 @@ class Repository:
             raise GitError(_first_line(done.stderr))
         return done
 
-    def _no_filters(self) -> list[str]:
-        """Options that switch off every configured clean filter: they are commands."""
-        found = self._git(
-            ("config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process)$"),
-            may_fail=True,
-        )
-        options = []
-        for key in decode(found.stdout).split("\0")[:-1]:
-            options += ["-c", f"{key}=", "-c", f"{key.rpartition('.')[0]}.required=false"]
-        return options
+    def _surroundings(self, places: dict[str, str]) -> dict[str, Any]:
+        folder = places.get("GIT_WORK_TREE", self._folder)
+        return {"cwd": folder, "env": self._environment | places}
 
-    def _start(self, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+    def _switch_off_filters(self) -> None:
+        """Give every configured clean filter an empty command, for all that git does from here.
+
+        Even write-tree filters, when a file is as young as the index. In the environment, as an
+        option cannot name a filter that has "=" in its name.
+        """
+        pattern = r"^filter\..*\.(clean|process|required)$"
+        found = self._git(("config", "-z", "--name-only", "--get-regexp", pattern), may_fail=True)
+        count = int(self._environment.get("GIT_CONFIG_COUNT") or 0)
+        for number, key in enumerate(os.fsdecode(found.stdout).split("\0")[:-1], count):
+            self._environment[f"GIT_CONFIG_KEY_{number}"] = key
+            self._environment[f"GIT_CONFIG_VALUE_{number}"] = ""
+            self._environment["GIT_CONFIG_COUNT"] = str(number + 1)
+
+    def _start(
+        self, *arguments: str, places: dict[str, str] | None = None, **streams: Any
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             _command(*arguments),
-            cwd=self._folder,
-            env=self._environment,
+            **self._surroundings(places or {}),
             stdout=subprocess.PIPE,
             **{"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},
         )
@@ -362,7 +423,8 @@ def _read_diff(output: Iterable[bytes]) -> Iterator[FileDiff]:
             raise DiffError(f"git shows no patch for {path}") from None
         binary = added == b"-"
         shown = [sum(part.added for part in parts), sum(part.removed for part in parts)]
-        if not binary and shown != [int(added), int(removed)]:
+        # Of a type change git counts the lines that differ, and shows both sides whole.
+        if not binary and letter != "T" and shown != [int(added), int(removed)]:
             raise DiffError(f"git's count of changed lines does not fit its patch of {path}")
         yield FileDiff(
             status=letter,
@@ -390,14 +452,19 @@ def _read_records(output: Iterator[bytes]) -> tuple[_Records, _Records, Iterator
     The records hold no LF but those of file names, so what comes before the first LF is nearly
     always all of them, and the first line of the patch.
     """
-    start = b""
+    raws: _Records = []
+    counts: _Records = []
+    text = b""
     for line in output:
-        start += line
-        raws, position = _matches(_RAW, start, 0)
-        counts, position = _matches(_NUMSTAT, start, position)
-        if start.startswith(b"\0diff --git ", position):
-            return raws, [count[:2] for count in counts], chain([start[position + 1 :]], output)
-    if start:
+        text += line
+        found, position = _matches(_RAW, text, 0)
+        raws += found
+        found, position = _matches(_NUMSTAT, text, position)
+        counts += found
+        text = text[position:]
+        if text.startswith(b"\0diff --git ") and len(raws) == len(counts):
+            return raws, counts, chain([text[1:]], output)
+    if text or raws:
         raise DiffError("git's records of the changed files cannot be read")
     return [], [], iter(())
 

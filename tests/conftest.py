@@ -1,0 +1,73 @@
+"""What the tests share: real git repositories, cut off from the machine's configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+class Repo:
+    """A git repository in a temporary folder."""
+
+    def __init__(self, folder: Path, *init_options: str) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", *init_options)
+
+    def git(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Run git here; its output without the last line end."""
+        return os.fsdecode(self.git_bytes(*arguments, stdin=stdin)).removesuffix("\n")
+
+    def git_bytes(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.folder, input=stdin, capture_output=True, check=False
+        )
+        assert done.returncode == 0, os.fsdecode(done.stderr)
+        return done.stdout
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        """Write a file; text is encoded as UTF-8, and LF stays LF."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    def commit(self, message: str = "change") -> str:
+        """Commit everything that lies in the working tree; the full id of the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def isolated_git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Git reads no configuration and no environment but these."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.org\n"
+        "[init]\n\tdefaultBranch = main\n"
+        '[protocol "file"]\n\tallow = always\n'
+    )
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            environment.delenv(name)
+        environment.setenv("HOME", str(home))
+        environment.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        environment.delenv("XDG_CONFIG_HOME", raising=False)
+        yield
+
+
+@pytest.fixture
+def make_repo(tmp_path: Path) -> Callable[..., Repo]:
+    """Make a repository in a new folder: `make_repo(name, *options of git init)`."""
+    return lambda name, *options: Repo(tmp_path / name, *options)
+
+
+@pytest.fixture
+def repo(make_repo: Callable[..., Repo]) -> Repo:
+    """An empty repository."""
+    return make_repo("repo")
