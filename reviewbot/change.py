@@ -74,6 +74,7 @@ def from_repository(repository: Repository, span: Span) -> Change:
         text = decode(repository.read(file.new_oid) or b"")
         return text.removesuffix("\n").split("\n") if text else ()
 
+    paths = [file.path for file in diff.files]
     return Change(
         name=span.name,
         base=span.base_commit,
@@ -81,7 +82,7 @@ def from_repository(repository: Repository, span: Span) -> Change:
         diff=diff,
         lines=lines,
         guides=_guides(repository, span.base),
-        attributes=repository.attributes([file.path for file in diff.files], ATTRIBUTES),
+        attributes=repository.attributes(paths, ATTRIBUTES, tree=span.base),
     )
 
 

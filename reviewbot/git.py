@@ -19,8 +19,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
-from reviewbot.diff import Diff, FileDiff, decode, split
-from reviewbot.errors import DiffError, GitError
+from reviewbot.diff import Diff, decode
+from reviewbot.errors import GitError
+from reviewbot.records import read_diff
 
 _PINNED = {
     "core.bigFileThreshold": "512m",
@@ -48,12 +49,8 @@ _KEPT = re.compile(
     r"|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
 )
 
-_RAW = re.compile(
-    rb":(\d+) (\d+) (\w+) (\w+) (?:([RC])\d*\0([^\0]+)|([ADMTUX])\d*)\0([^\0]+)\0", re.DOTALL
-)
 _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ATTRIBUTES = re.compile(rb"^100.*[\t/]\.gitattributes$", re.DOTALL)
-_NUMSTAT = re.compile(rb"(\d+|-)\t(\d+|-)\t(?:\0[^\0]+\0)?[^\0]+\0", re.DOTALL)
 
 
 class Repository:
@@ -73,6 +70,7 @@ class Repository:
         self._environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         self._reader: subprocess.Popen[bytes] | None = None
         self._stored = False
+        self._attribute_places: dict[str, dict[str, str]] = {}
         if not folder.is_dir():
             raise GitError(f"there is no folder {folder}")
         places = ("--git-path", "index", "--git-path", "objects", "--show-toplevel")
@@ -256,6 +254,8 @@ class Repository:
 
     def _attributes_of(self, tree: str) -> dict[str, str]:
         """Where git finds the .gitattributes of `tree` only: in an index beside no files."""
+        if tree in self._attribute_places:
+            return self._attribute_places[tree]
         folder = self._temporary_folder()
         places = {
             "GIT_DIR": self._git_folder,
@@ -266,6 +266,7 @@ class Repository:
         wanted = [entry for entry in entries if _ATTRIBUTES.search(entry)]
         index_info = b"".join(entry + b"\0" for entry in wanted)
         self._run("update-index", "-z", "--index-info", stdin=index_info, places=places)
+        self._attribute_places[tree] = places
         return places
 
     def _temporary_folder(self) -> Path:
@@ -340,7 +341,7 @@ class Repository:
             assert process.stdout
             try:
                 with process:
-                    return Diff(tuple(_read_diff(process.stdout)))
+                    return Diff(tuple(read_diff(process.stdout)))
             finally:
                 if (process.returncode or 0) > 0:  # else what git could not say is a contradiction
                     errors.seek(0)
@@ -407,75 +408,6 @@ class Repository:
 def _command(*arguments: str) -> list[str]:
     pinned = chain.from_iterable(("-c", f"{key}={value}") for key, value in _PINNED.items())
     return ["git", "--no-pager", "--literal-pathspecs", *pinned, *arguments]
-
-
-def _read_diff(output: Iterable[bytes]) -> Iterator[FileDiff]:
-    """Pair git's raw and numstat records with the blocks of the patch that follows them."""
-    records, counts, lines = _read_records(iter(output))
-    blocks = split(lines)
-    next(blocks)
-    for record, (added, removed) in zip(records, counts, strict=True):
-        old_mode, new_mode, old_oid, new_oid, moved, old_path, status, path = map(decode, record)
-        letter = moved or status
-        try:
-            parts = [next(blocks) for _ in range(2 if letter == "T" else 1)]
-        except StopIteration:
-            raise DiffError(f"git shows no patch for {path}") from None
-        binary = added == b"-"
-        shown = [sum(part.added for part in parts), sum(part.removed for part in parts)]
-        # Of a type change git counts the lines that differ, and shows both sides whole.
-        if not binary and letter != "T" and shown != [int(added), int(removed)]:
-            raise DiffError(f"git's count of changed lines does not fit its patch of {path}")
-        yield FileDiff(
-            status=letter,
-            old_path=None if letter == "A" else old_path or path,
-            new_path=None if letter == "D" else path,
-            old_mode=old_mode.lstrip("0"),
-            new_mode=new_mode.lstrip("0"),
-            old_oid=old_oid.strip("0") and old_oid,
-            new_oid=new_oid.strip("0") and new_oid,
-            binary=binary,
-            added=shown[0],
-            removed=shown[1],
-            patch=b"".join(part.patch for part in parts),
-        )
-    if next(blocks, None):
-        raise DiffError("git shows more patches than changed files")
-
-
-_Records = list[tuple[bytes, ...]]
-
-
-def _read_records(output: Iterator[bytes]) -> tuple[_Records, _Records, Iterator[bytes]]:
-    """Raw records, numstat records, and the lines of the patch.
-
-    The records hold no LF but those of file names, so what comes before the first LF is nearly
-    always all of them, and the first line of the patch.
-    """
-    raws: _Records = []
-    counts: _Records = []
-    text = b""
-    for line in output:
-        text += line
-        found, position = _matches(_RAW, text, 0)
-        raws += found
-        found, position = _matches(_NUMSTAT, text, position)
-        counts += found
-        text = text[position:]
-        if text.startswith(b"\0diff --git ") and len(raws) == len(counts):
-            return raws, counts, chain([text[1:]], output)
-    if text or raws:
-        raise DiffError("git's records of the changed files cannot be read")
-    return [], [], iter(())
-
-
-def _matches(pattern: re.Pattern[bytes], text: bytes, position: int) -> tuple[_Records, int]:
-    """Groups of all matches that follow each other, and where they end."""
-    found = []
-    while match := pattern.match(text, position):
-        found.append(match.groups(b""))
-        position = match.end()
-    return found, position
 
 
 def _no_repository(folder: Path, stderr: bytes) -> GitError:

@@ -58,8 +58,13 @@ def _build(folder: Path) -> None:
 
 
 def _commit(folder: Path, tree: str, message: str) -> None:
-    ignored = shutil.ignore_patterns(".*", "__pycache__")
-    shutil.copytree(_SAMPLE / tree, folder, dirs_exist_ok=True, ignore=ignored)
+    shutil.copytree(
+        _SAMPLE / tree,
+        folder,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns(".*", "__pycache__"),
+        copy_function=shutil.copyfile,  # with a fresh time: git goes by it
+    )
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--message", message)
 

@@ -41,7 +41,7 @@ def replaying(answers: Mapping[str, str]) -> Iterator[str]:
 
     class Handler(_Handler):
         recorded = answers
-        prefixes = set()
+        prefixes: ClassVar[set[str]] = set()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -113,9 +113,5 @@ def _tokens(text: str) -> int:
 
 
 def _chunk(model: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": "replay",
-        "object": "chat.completion.chunk",
-        "created": 0,
-        "model": model,
-    } | content
+    start = {"id": "replay", "object": "chat.completion.chunk", "created": 0, "model": model}
+    return {**start, **content}
