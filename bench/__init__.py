@@ -1,0 +1,1 @@
+"""Speed, memory and size, measured as ratios within one run. Not tests."""
