@@ -147,12 +147,14 @@ def parse(lines: Iterable[bytes]) -> Diff:
     Raises:
         DiffError: the text holds no diff, or a broken one.
     """
-    preamble, *blocks = split(lines)
-    if preamble.header and not blocks:
+    blocks = split(lines)
+    preamble = next(blocks)
+    files = tuple(map(_file, blocks))
+    if preamble.header and not files:
         raise DiffError(
             "there is no unified diff in this text", "Make one with: git diff BASE...HEAD"
         )
-    return Diff(tuple(_file(block) for block in blocks))
+    return Diff(files)
 
 
 class Block:
