@@ -7,17 +7,19 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reviewbot import checklists
 from reviewbot.errors import AnswerError, CallError, GatewayError
 from reviewbot.findings import Answer, read, salvage
-from reviewbot.gateway import Model, Reply, Usage
+from reviewbot.gateway import OUT_OF_TIME, Model, Reply, Usage
 from reviewbot.prompt import Request
 from reviewbot.text import fenced
 
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
+
+_END = -1  # goes before all numbers of requests
 
 
 class Asker(Protocol):
@@ -73,7 +75,9 @@ def run(
     """Send all requests and give back each outcome as soon as it is there.
 
     The first request of a batch opens the provider's prompt cache; the others of the batch start
-    when its answer begins. The threads are daemons: whoever stops iterating waits for nobody.
+    when its answer begins. After a fatal error no further call starts, but those under way may
+    still end well: they are paid for. The threads are daemons: whoever stops iterating waits for
+    nobody.
 
     Args:
         requests: what to send.
@@ -82,25 +86,27 @@ def run(
         deadline: `time.monotonic()` at which what is still under way counts as failed.
     """
     flight = _Flight(requests, gateway, deadline)
-    for _ in range(min(jobs, len(requests))):
+    threads = range(min(jobs, len(requests)))
+    for _ in threads:
         threading.Thread(target=flight.work, daemon=True).start()
     try:
         yield from flight.outcomes()
     finally:
-        flight.stopped.set()
+        for _ in threads:
+            flight.end_one_thread()
 
 
 class _Flight:
     """The state that the threads of one run share."""
 
     def __init__(self, requests: Sequence[Request], gateway: Asker, deadline: float) -> None:
-        self.stopped = threading.Event()
         self._gateway = gateway
         self._deadline = deadline
         self._requests = tuple(requests)
         self._pending = set(range(len(requests)))
         self._todo: queue.PriorityQueue[int] = queue.PriorityQueue()
-        self._done: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[int, Outcome | BaseException]] = queue.SimpleQueue()
+        self._fatal: GatewayError | None = None
         self._followers: dict[int, list[int]] = {}
         self._with_breakpoint: set[int] = set()
         groups: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -123,13 +129,17 @@ class _Flight:
             self._todo.put(follower)
 
     def work(self) -> None:
-        while not self.stopped.is_set():
-            number = self._todo.get()
-            outcome = self._answer(number)
-            if outcome.fatal:
-                self.stopped.set()
+        while (number := self._todo.get()) != _END:
+            outcome: Outcome | BaseException
+            try:
+                outcome = self._outcome(number)
+            except BaseException as error:  # noqa: BLE001 - raised again by outcomes()
+                outcome = error
             self._release_followers(number)
             self._done.put((number, outcome))
+
+    def end_one_thread(self) -> None:
+        self._todo.put(_END)
 
     def outcomes(self) -> Iterator[Outcome]:
         while self._pending:
@@ -137,21 +147,26 @@ class _Flight:
                 wait = max(self._deadline + GRACE - time.monotonic(), 0)
                 number, outcome = self._done.get(timeout=wait)
             except queue.Empty:
-                late = CallError("the time limit of the run is over (timeout)")
-                yield from self._fail_the_rest(late)
+                late = CallError(OUT_OF_TIME)
+                yield from (self._failed(number, late) for number in sorted(self._pending))
                 return
+            if isinstance(outcome, BaseException):
+                raise outcome
             self._pending.discard(number)
             yield outcome
-            if outcome.fatal and outcome.error:
-                yield from self._fail_the_rest(outcome.error)
-
-    def _fail_the_rest(self, error: GatewayError) -> Iterator[Outcome]:
-        self.stopped.set()
-        for number in sorted(self._pending):
-            yield Outcome(self._requests[number], None, error, ())
-        self._pending.clear()
 
     # --- one request --------------------------------------------------------------------------
+
+    def _outcome(self, number: int) -> Outcome:
+        if self._fatal:
+            return self._failed(number, self._fatal)
+        outcome = self._answer(number)
+        if outcome.fatal:
+            self._fatal = outcome.error
+        return outcome
+
+    def _failed(self, number: int, error: GatewayError) -> Outcome:
+        return Outcome(self._requests[number], None, error, ())
 
     def _answer(self, number: int) -> Outcome:
         request = self._requests[number]
@@ -160,19 +175,25 @@ class _Flight:
             messages = request.messages(breakpoint_after_change=number in self._with_breakpoint)
             reply = self._ask(request, messages, lambda: self._release_followers(number))
             usages.append(reply.usage)
-            try:
-                answer = read(reply.text)
-            except AnswerError:
-                answer = self._repaired(request, reply.text, usages)
+            answer = self._read(request, reply, usages)
         except GatewayError as error:
             return Outcome(request, None, error, tuple(usages))
         return Outcome(request, answer, None, tuple(usages))
 
-    def _repaired(self, request: Request, text: str, usages: list[Usage]) -> Answer:
-        """Have the model write its answer again, without the diff; what is whole is kept anyway.
+    def _read(self, request: Request, reply: Reply, usages: list[Usage]) -> Answer:
+        if reply.cut:  # nobody knows what it would have gone on to say
+            try:
+                answer = read(reply.text)
+            except AnswerError:
+                answer = salvage(reply.text)
+            return replace(answer, problem=answer.problem or "the answer was cut off")
+        try:
+            return read(reply.text)
+        except AnswerError:
+            return self._repaired(request, reply.text, usages)
 
-        A repair with fewer findings than the text speaks of is none: it would hide them.
-        """
+    def _repaired(self, request: Request, text: str, usages: list[Usage]) -> Answer:
+        """Have the model write its answer again, without the diff; what is whole is kept anyway."""
         if not text.strip():
             raise AnswerError("the model gave an empty answer")
         task = checklists.frame("repair", answer=fenced("answer", text))
@@ -180,18 +201,23 @@ class _Flight:
             {"role": "system", "content": request.system},
             {"role": "user", "content": task},
         ]
+        problem: GatewayError = AnswerError(
+            "the model's answer cannot be read, and asking again did not help"
+        )
         try:
             reply = self._ask(request, messages, lambda: None)
             usages.append(reply.usage)
             answer = read(reply.text)
-            if len(answer.findings) >= text.count("severity"):
+            if not reply.cut and _keeps(answer, text):
                 return answer
         except AnswerError:
-            pass  # the repair is as unreadable as the answer was: what is whole in that counts
+            pass  # as unreadable as the answer was
+        except GatewayError as error:
+            problem = error
         kept = salvage(text)
         if kept.findings:
             return kept
-        raise AnswerError("the model's answer cannot be read, and asking again did not help")
+        raise problem
 
     def _ask(
         self, request: Request, messages: list[dict[str, object]], opened: Callable[[], None]
@@ -203,3 +229,11 @@ class _Flight:
             deadline=self._deadline,
             opened=opened,
         )
+
+
+def _keeps(answer: Answer, text: str) -> bool:
+    """Whether a repair holds all findings that the text speaks of, and is one at all.
+
+    Fewer findings would hide some; and nothing at all is what becomes of a model's excuse.
+    """
+    return len(answer.findings) >= text.count("severity") and bool(answer.findings or answer.items)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import click
 
 from reviewbot import __version__
-from reviewbot.errors import ReviewbotError, UsageError
+from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
 
 if TYPE_CHECKING:
     from reviewbot.change import Span
@@ -41,18 +41,23 @@ def main() -> NoReturn:
         _fail("interrupted; nothing is written", 130)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(UsageError.exit_code)
     except ReviewbotError as error:
-        _fail(f"{error.message}. {error.hint}".rstrip(" ").replace("..", "."), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain
-        sys.exit(0)
+        _fail(_sentences(error), error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"reviewbot: {message}", err=True)
+    _say(message)
     sys.exit(code)
+
+
+def _say(message: str) -> None:
+    click.echo(f"reviewbot: {message}", err=True)
+
+
+def _sentences(error: ReviewbotError) -> str:
+    return f"{error.message.rstrip('.')}. {error.hint}".rstrip()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -143,8 +148,13 @@ def diff(context: click.Context, /, **options: Any) -> int:
         destination.write(rehearsal.to_json() if keep else rehearsal.to_text())
         return 0
     report, config = local.review(wish, os.environ, Progress(sys.stderr))
-    destination.write_report(report)
-    return report.exit_code(config.fail_on)
+    code = report.exit_code(config.fail_on)
+    try:
+        destination.write_report(report)
+    except OutputError as error:
+        _say(_sentences(error))
+        return code if code in (1, GatewayError.exit_code) else error.exit_code
+    return code
 
 
 def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
@@ -204,7 +214,7 @@ def _range(base: str | None, head: str | None) -> tuple[str | None, str | None]:
     if head is not None:
         raise UsageError("a range BASE...HEAD stands alone", "Leave the second revision away.")
     left, _, right = base.partition("...")
-    return left or None, right or "HEAD"
+    return left or "HEAD", right or "HEAD"
 
 
 @cli.group("checklists", invoke_without_command=True)

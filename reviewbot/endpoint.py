@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from reviewbot.errors import GatewayError, UsageError
@@ -31,41 +33,64 @@ class Endpoint:
     @property
     def host(self) -> str:
         """Host and port, for messages."""
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+        return urlsplit(self.url).netloc
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this very machine."""
+        name = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(name).is_loopback
+        except ValueError:
+            return name == "localhost"
 
 
 def endpoint(environment: Mapping[str, str]) -> Endpoint:
-    """The gateway that the environment names: a URL and the key of the same family.
+    """The gateway that the environment names: the first address, and the key of the same family.
+
+    An address without its key is an error: another address would be one that nobody chose.
 
     Raises:
         UsageError: there is no URL, or it is not one.
         GatewayError: there is a URL, but no key for it.
     """
-    without_key = None
     for urls, key_name, path in _FAMILIES:
-        name = next((name for name in urls if environment.get(name)), None)
-        if not name:
-            continue
-        if environment.get(key_name):
-            return Endpoint(_base_url(name, environment[name], path), environment[key_name].strip())
-        without_key = without_key or (name, key_name)
-    if without_key:
-        name, key_name = without_key
-        raise GatewayError(
-            f"{name} is set, but there is no key in {key_name}",
-            f"Set {key_name} to the virtual key that your gateway's operator gave you.",
-        )
+        for name in urls:
+            url = environment.get(name, "").strip()
+            if url:
+                return Endpoint(_base_url(name, url, path), _key(environment, name, key_name))
     raise UsageError(
         "no gateway is set: nothing is ever sent to a default address",
         "Set AI_GATEWAY_URL and LITELLM_API_KEY (or OPENAI_BASE_URL and OPENAI_API_KEY).",
     )
 
 
-def _base_url(name: str, value: str, path: str) -> str:
-    url = value.strip().rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+def _key(environment: Mapping[str, str], name: str, key_name: str) -> str:
+    key = environment.get(key_name, "").strip()
+    hint = f"Set {key_name} to the virtual key that your gateway's operator gave you."
+    if not key:
+        raise GatewayError(f"{name} is set, but there is no key in {key_name}", hint)
+    if not re.fullmatch(r"[!-~]+", key):
+        raise GatewayError(f"{key_name} holds characters that no key has", hint)
+    return key
+
+
+def _base_url(name: str, url: str, path: str) -> str:
+    url = url.rstrip("/").removesuffix("/chat/completions")
+    if not _is_plain(url):
         raise UsageError(f"{name} is not an http(s) address", "It looks like https://host[:port]")
     if path:
         return url + path
-    return url if parts.path.endswith("/v1") else f"{url}/v1"
+    return url if url.endswith("/v1") else f"{url}/v1"
+
+
+def _is_plain(url: str) -> bool:
+    """Scheme, host, perhaps port and path: no user, who would replace the key, and no query."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")
+    except ValueError:
+        return False
+    rest = parts.query or parts.fragment or parts.username or parts.password
+    return parts.scheme in ("http", "https") and bool(host) and not rest

@@ -7,17 +7,17 @@ OpenAI-compatible endpoint is used without them.
 from __future__ import annotations
 
 import json
+import math
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reviewbot.endpoint import Endpoint
-from reviewbot.errors import CallError, GatewayError, SchemaError
+from reviewbot.errors import CallError, GatewayError, SchemaError, UsageError
 from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.refusals import Refusal, refusal
@@ -34,6 +34,9 @@ QUESTION_TIMEOUT = 15.0  # seconds; for prices and limits
 TRIES = 4  # of a call that fails otherwise than by a rate limit
 FIRST_DELAY = 1.0  # seconds before the second try; doubled for each further one
 LONGEST_DELAY = 30.0  # seconds, where the gateway names no time
+LIMIT_DELAY = 5.0  # seconds before another try, where a rate limit names no time
+
+OUT_OF_TIME = "the time limit of the run is over (timeout)"
 
 _SCHEMA_WORDS = ("response_format", "json_schema", "schema", "structured", "output_config")
 
@@ -68,7 +71,7 @@ class Model:
         write = self.input_price if self.write_price is None else self.write_price
         plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
         return (
-            plain * self.input_price
+            max(plain, 0) * self.input_price
             + usage.cached_tokens * read
             + usage.cache_write_tokens * write
             + usage.output_tokens * self.output_price
@@ -95,7 +98,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of the model; `cut` when it ended because there was no room for more."""
+    """One answer of the model; `cut` when the model was stopped before its end."""
 
     text: str
     cut: bool
@@ -111,28 +114,32 @@ class Gateway:
 
     Raises:
         GatewayError: it cannot be reached, or refuses the key.
+        UsageError: the environment allows no connection.
     """
 
     def __init__(self, endpoint: Endpoint, call_timeout: float) -> None:
-        import httpx2  # noqa: PLC0415 - slow, and not needed for --help
-        import openai  # noqa: PLC0415
-
         self.endpoint = endpoint
-        self._call_timeout = call_timeout
-        self._client = openai.OpenAI(
-            api_key=endpoint.key,
-            base_url=endpoint.url,
-            max_retries=0,
-            timeout=httpx2.Timeout(call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout)),
-            http_client=httpx2.Client(
-                event_hooks={"response": [_bound]}, limits=httpx2.Limits(max_connections=None)
-            ),
-        )
-        self._refused_schemas: set[str] = set()
-        self._models: dict[str, Model] = {}
         self.limits = Limits()
         self.is_litellm = False
-        self._introduce()
+        self._call_timeout = call_timeout
+        self._refused_schemas: set[str] = set()
+        self._models: dict[str, Model] = {}
+        self._client = _client(endpoint)
+        try:
+            self._introduce()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._client.close()
 
     # --- what it tells about itself -----------------------------------------------------------
 
@@ -146,7 +153,6 @@ class Gateway:
             meanwhile(partial(self._question, route)) for route in ("/key/info", "/model/info")
         ]
         key, models = (answer.result() for answer in asked)
-        self.is_litellm = bool(key or models)
         info = key.get("info")
         if isinstance(info, dict):
             self.limits = Limits(tokens_per_minute=_positive(info.get("tpm_limit")))
@@ -154,6 +160,7 @@ class Gateway:
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("model_name"), str):
                 self._models.setdefault(entry["model_name"], _model(entry))
+        self.is_litellm = isinstance(info, dict) or bool(self._models)
 
     def _question(self, route: str) -> dict[str, Any]:
         """The answer to one of LiteLLM's own routes; empty where it is not there."""
@@ -164,15 +171,16 @@ class Gateway:
             response = self._client.get(
                 self.endpoint.root + route,
                 cast_to=httpx2.Response,
-                options={"timeout": min(QUESTION_TIMEOUT, self._call_timeout)},
+                options={"timeout": _timeout(min(QUESTION_TIMEOUT, self._call_timeout))},
             )
-            content = response.json()
         except openai.APIStatusError as error:
-            if error.status_code == 401:  # noqa: PLR2004 - unauthorised
+            if error.status_code == 401 and _type(error):  # noqa: PLR2004 - LiteLLM's own refusal
                 raise self._translate(error, "") from None
             return {}
-        except openai.APIConnectionError as error:
+        except (openai.APIError, httpx2.RequestError) as error:
             raise self._translate(error, "") from None
+        try:
+            content = response.json()
         except ValueError:
             return {}
         return content if isinstance(content, dict) else {}
@@ -211,12 +219,12 @@ class Gateway:
             except CallError as error:
                 if error.retry_after is None:
                     raise
-                limited = error.retry_after > 0
-                failures += not limited
-                delay = error.retry_after if limited else _backoff(failures)
+                failures += not error.retry_after  # to be told to wait is no failure
+                delay = error.retry_after or _backoff(failures)
+                delay *= random.uniform(1.0, 1.2)  # noqa: S311 - not a secret
                 if failures >= TRIES or time.monotonic() + delay >= deadline:
                     raise
-            threading.Event().wait(delay * random.uniform(1.0, 1.2))  # noqa: S311 - not a secret
+            time.sleep(delay)
 
     def _attempt(
         self,
@@ -226,39 +234,53 @@ class Gateway:
         deadline: float,
         opened: Callable[[], None],
     ) -> Reply:
+        import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise CallError(OUT_OF_TIME)
+        arguments = self._arguments(model, messages, answer_tokens)
+        timeout = _timeout(min(self._call_timeout, left))
+        try:
+            with self._client.chat.completions.with_streaming_response.create(
+                **arguments, timeout=timeout
+            ) as raw:
+                if "text/event-stream" in raw.headers.get("content-type", ""):
+                    reply = _collect(
+                        (chunk.to_dict(warnings=False) for chunk in raw.parse()), opened
+                    )
+                else:
+                    reply = _collect([self._completion(raw.read())], opened)
+                cost = _number(raw.headers.get("x-litellm-response-cost"))
+        except (openai.APIError, httpx2.RequestError) as error:
+            if time.monotonic() >= deadline:
+                raise CallError(OUT_OF_TIME) from None
+            translated = self._translate(error, model)
+            if "response_format" in arguments and _refuses_schema(error):
+                raise SchemaError(translated.message) from None
+            raise translated from None
+        except (ValueError, TypeError, AttributeError):  # pieces that are no JSON, or no chunks
+            raise CallError("the answer is not one of a chat model", retry_after=0.0) from None
+        cost = reply.usage.cost_usd or cost or self.model(model).price(reply.usage)
+        return replace(reply, usage=replace(reply.usage, cost_usd=cost))
+
+    def _arguments(
+        self, model: str, messages: list[dict[str, Any]], answer_tokens: int
+    ) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": model,
             "messages": messages,
             "max_tokens": answer_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
-            "timeout": max(min(self._call_timeout, deadline - time.monotonic()), 0.001),
         }
-        with_schema = model not in self._refused_schemas
-        if with_schema:
+        if model not in self._refused_schemas:
             schema = {"name": "review", "strict": True, "schema": SCHEMA}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         if self.is_litellm:
             arguments["extra_body"] = {"num_retries": 0}  # its tries and ours would multiply
-        try:
-            with self._client.chat.completions.with_streaming_response.create(**arguments) as raw:
-                if "text/event-stream" in raw.headers.get("content-type", ""):
-                    reply = _collect((chunk.to_dict() for chunk in raw.parse()), opened)
-                else:
-                    reply = _collect([self._completion(raw.read())], opened)
-                cost = _price(raw.headers.get("x-litellm-response-cost"))
-        except openai.APIError as error:
-            translated = self._translate(error, model)
-            if with_schema and _refuses_schema(error):
-                raise SchemaError(translated.message) from None
-            raise translated from None
-        usage = reply.usage
-        for known in (usage.cost_usd, cost, self.model(model).price(usage)):
-            if known:
-                return replace(reply, usage=replace(usage, cost_usd=known))
-        return reply
+        return arguments
 
     def _completion(self, body: bytes) -> dict[str, Any]:
         try:
@@ -274,21 +296,25 @@ class Gateway:
 
     # --- errors -------------------------------------------------------------------------------
 
-    def _translate(self, error: openai.APIError, model: str) -> GatewayError:
-        """An error of the client library in our words, with who can do what about it."""
+    def _translate(self, error: openai.APIError | httpx2.RequestError, model: str) -> GatewayError:
+        """An error of the client libraries in our words, with who can do what about it.
+
+        What happens while an answer is read, httpx2 says itself.
+        """
+        import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
         host = self.endpoint.host
-        if isinstance(error, openai.APITimeoutError):
+        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
             if not model:
                 return GatewayError(f"{host} does not answer", "Is the gateway up?")
             return CallError("the gateway did not answer in time (call_timeout)", retry_after=0.0)
-        if isinstance(error, openai.APIConnectionError):
-            reason = visible(str(error.__cause__ or "no connection").partition("\n")[0])
+        if isinstance(error, openai.APIConnectionError | httpx2.RequestError):
+            reason = self._clean(error.__cause__ or error)
             hint = "Check the gateway's address and that it is up; behind a proxy, HTTPS_PROXY."
             if not model:
                 return GatewayError(f"cannot reach {host}: {reason}", hint)
-            return CallError(f"cannot reach {host}: {reason}", hint, retry_after=0.0)
+            return CallError(f"the connection to {host} failed: {reason}", hint, retry_after=0.0)
         if not isinstance(error, openai.APIStatusError):
             return CallError(f"the answer broke off: {self._words(error)}", retry_after=0.0)
         return self._translate_status(error, model)
@@ -304,15 +330,18 @@ class Gateway:
                 kind=_type(error),
                 words=self._words(error),
                 by_provider="x-litellm-call-id" in headers,
-                retry_after=_seconds(headers),
+                retry_after=_wait(headers),
             )
         )
 
     def _words(self, error: openai.APIError) -> str:
-        """What the gateway says, in one short line without the key."""
-        body = error.body
-        message = body.get("message") if isinstance(body, dict) else None
-        line = " ".join(visible(str(message or error.message)).split())
+        """What the gateway says."""
+        message = error.body.get("message") if isinstance(error.body, dict) else None
+        return self._clean(message or error.message)
+
+    def _clean(self, said: object) -> str:
+        """One short line without the key."""
+        line = visible(" ".join(str(said).split()))
         return line.replace(self.endpoint.key, "[key]")[:200]
 
     def _known_models(self, wrong: str) -> str:
@@ -320,12 +349,43 @@ class Gateway:
         return ", ".join(get_close_matches(wrong, names, n=3) or names[:5])
 
 
-def _bound(response: httpx2.Response) -> None:
-    """Make the timeout of a call hold for the whole of its answer, not for each piece of it."""
+def _client(endpoint: Endpoint) -> openai.OpenAI:
+    import httpx2  # noqa: PLC0415 - slow, and not needed for --help
+    import openai  # noqa: PLC0415
+
+    try:
+        connections = httpx2.Client(
+            event_hooks={"request": [_begin], "response": [_bound]},
+            limits=httpx2.Limits(max_connections=None),
+            follow_redirects=False,  # code and key go to the address that was set, or nowhere
+            trust_env=not endpoint.is_loopback,  # no proxy leads to this machine
+        )
+        return openai.OpenAI(
+            api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=connections
+        )
+    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+        raise UsageError(
+            f"no connection can be made as the environment wants it: {error}",
+            "Check the gateway's address, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
+        ) from error
+
+
+def _timeout(seconds: float) -> httpx2.Timeout:
     import httpx2  # noqa: PLC0415
 
-    seconds = response.request.extensions["timeout"]["read"]
-    end = time.monotonic() + seconds
+    return httpx2.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds))
+
+
+def _begin(request: httpx2.Request) -> None:
+    """Note when the whole answer must be there: httpx2's own timeout is one for each piece."""
+    request.extensions["end"] = time.monotonic() + request.extensions["timeout"]["read"]
+
+
+def _bound(response: httpx2.Response) -> None:
+    """Make the timeout of a call hold for the whole of its answer."""
+    import httpx2  # noqa: PLC0415
+
+    end = response.request.extensions["end"]
     stream = response.stream
     assert isinstance(stream, httpx2.SyncByteStream)
     inner: httpx2.SyncByteStream = stream
@@ -344,7 +404,11 @@ def _bound(response: httpx2.Response) -> None:
 
 
 def _collect(chunks: Iterable[Mapping[str, Any]], opened: Callable[[], None]) -> Reply:
-    """Put a streamed answer together; a whole completion is a stream of one."""
+    """Put a streamed answer together; a whole completion is a stream of one.
+
+    Raises:
+        CallError: the stream ended before there was anything.
+    """
     text: list[str] = []
     finish = ""
     usage = Usage()
@@ -356,7 +420,9 @@ def _collect(chunks: Iterable[Mapping[str, Any]], opened: Callable[[], None]) ->
             finish = choice.get("finish_reason") or finish
         if chunk.get("usage"):
             usage = _usage(chunk["usage"])
-    return Reply("".join(text), finish == "length", usage)
+    if not finish and not any(text):
+        raise CallError("the answer broke off before it began", retry_after=0.0)
+    return Reply("".join(text), finish in ("", "length", "content_filter"), usage)
 
 
 def _usage(told: Mapping[str, Any]) -> Usage:
@@ -368,7 +434,7 @@ def _usage(told: Mapping[str, Any]) -> Usage:
             told.get("cache_creation_input_tokens") or details.get("cache_creation_tokens")
         ),
         output_tokens=_count(told.get("completion_tokens")),
-        cost_usd=_price(told.get("cost")),
+        cost_usd=_number(told.get("cost")),
     )
 
 
@@ -379,45 +445,50 @@ def _model(entry: Mapping[str, Any]) -> Model:
         name=entry["model_name"],
         window=_positive(info.get("max_input_tokens")) or SAFE_WINDOW,
         answer=min(output, ANSWER_TOKENS),
-        input_price=_price(info.get("input_cost_per_token")),
-        output_price=_price(info.get("output_cost_per_token")),
-        read_price=_price(info.get("cache_read_input_token_cost")),
-        write_price=_price(info.get("cache_creation_input_token_cost")),
+        input_price=_number(info.get("input_cost_per_token")),
+        output_price=_number(info.get("output_cost_per_token")),
+        read_price=_number(info.get("cache_read_input_token_cost")),
+        write_price=_number(info.get("cache_creation_input_token_cost")),
     )
 
 
 def _count(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < math.inf else 0
 
 
 def _positive(value: object) -> int | None:
     return _count(value) or None
 
 
-def _price(value: object) -> float | None:
+def _number(value: object) -> float | None:
+    """A number of dollars or seconds, as JSON or a header has it."""
     try:
-        return float(str(value)) if value is not None else None
+        number = float(str(value))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _type(error: openai.APIStatusError) -> str:
-    return str(error.body.get("type", "")) if isinstance(error.body, dict) else ""
+    return str(error.body.get("type") or "") if isinstance(error.body, dict) else ""
 
 
-def _refuses_schema(error: openai.APIError) -> bool:
-    status = getattr(error, "status_code", None)
+def _refuses_schema(error: openai.APIError | httpx2.RequestError) -> bool:
+    import openai  # noqa: PLC0415
+
+    if not isinstance(error, openai.APIStatusError):
+        return False
     words = str(error.body or error.message).lower()
-    return status in (400, 404, 415, 422) and any(word in words for word in _SCHEMA_WORDS)
+    return error.status_code in (400, 404, 415, 422) and any(w in words for w in _SCHEMA_WORDS)
 
 
-def _seconds(headers: Mapping[str, str]) -> float:
-    """How long a refusal asks to wait: at least a second."""
+def _wait(headers: Mapping[str, str]) -> float:
+    """How long a rate limit asks to wait: at least a second."""
     for name in ("retry-after", "llm_provider-retry-after"):
-        value = _price(headers.get(name))
+        value = _number(headers.get(name))
         if value is not None:
             return max(value, 1.0)
-    return FIRST_DELAY
+    return LIMIT_DELAY
 
 
 def _backoff(failures: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,14 +22,14 @@ from reviewbot.progress import Progress
 from reviewbot.prompt import Request
 from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
-from reviewbot.text import plural
+from reviewbot.text import plural, visible
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What the command line asks for.
 
-    `span` chooses what to compare, given the repository; a `patch` is read in its place.
+    `span` chooses what to compare, given the repository; or else there is a `patch` to read.
     `overrides` are settings with their origin. `config_file` replaces the repository's own.
     """
 
@@ -98,13 +97,13 @@ def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tu
         review = gathering.review()
         if not review.selection.files:
             return pipeline.report(review, (), 0.0), review.config
-        gateway = opening.result()
+        gateway = stack.enter_context(opening.result())
         limit = gateway.limits.tokens_per_minute
         requests = list(pipeline.prepare(review, gateway.model, limit))
         expected = estimate.estimate(estimate.priced(requests, gateway.model))
         progress.say(f"{_summary(review)}: {expected.words()}")
-        progress.waiting(len(requests))
-        report = pipeline.review_change(review, requests, gateway, progress.answered)
+        with progress.waiting(len(requests)):
+            report = pipeline.review_change(review, requests, gateway, progress.answered)
         return report, review.config
 
 
@@ -130,15 +129,15 @@ def _knowledge(
 ) -> tuple[Callable[[str], Model], Limits, str]:
     """What the gateway tells of its models and the key; safe guesses where there is none."""
     try:
-        gateway = Gateway(endpoint(environment), call_timeout)
+        with Gateway(endpoint(environment), call_timeout) as gateway:
+            return gateway.model, gateway.limits, ""
     except (UsageError, GatewayError) as error:
         return Model, Limits(), f"prices and limits are unknown: {error.message}"
-    return gateway.model, gateway.limits, ""
 
 
 def _summary(review: Review) -> str:
     names = ", ".join(checklist.name for checklist, _ in review.chosen)
-    return f"{review.change.name}: {plural(len(review.selection.files), 'file')} ({names})"
+    return f"{visible(review.change.name)}: {plural(len(review.selection.files), 'file')} ({names})"
 
 
 class _Gathering:
@@ -175,5 +174,5 @@ class _Gathering:
     def _change(self) -> Change:
         if self._repository and self._wish.span:
             return change.from_repository(self._repository, self._wish.span(self._repository))
-        patch = self._wish.patch or sys.stdin.buffer
-        return change.from_patch(getattr(patch, "name", "patch"), patch)
+        assert self._wish.patch
+        return change.from_patch(self._wish.patch.name, self._wish.patch)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from reviewbot.render import Style, format_of, renderer, words
 from reviewbot.report import Report
 
 WIDEST = 100  # columns; longer lines are hard to read
+NARROWEST = 40  # columns; in fewer, nothing can be laid out
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +67,35 @@ class Destination:
     def _style(self) -> Style:
         terminal = self.path is None and sys.stdout.isatty()
         color = terminal and not os.environ.get("NO_COLOR")
-        return Style(color, min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST))
+        columns = shutil.get_terminal_size((WIDEST, 0)).columns
+        return Style(color, min(max(columns, NARROWEST), WIDEST))
 
 
 def _print(text: str) -> None:
+    """Write to standard output.
+
+    Raises:
+        OutputError: it cannot be written, or nobody reads it.
+    """
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False, color=True)
+    try:
+        click.echo(text.encode(encoding, "replace").decode(encoding), nl=False, color=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _replace(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old or the new text, never a half."""
-    if path.exists() and not path.is_file():
-        path.write_text(text, "utf-8")  # a device or a pipe cannot be replaced
+    target = path.resolve()  # of a link, what it stands for
+    if target.exists() and not target.is_file():
+        target.write_text(text, "utf-8")  # a device or a pipe cannot be replaced
         return
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.close()
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    temporary = target.with_name(f".reviewbot-{secrets.token_hex(8)}")
+    try:
+        temporary.write_text(text, "utf-8")
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from reviewbot.calls import Outcome
@@ -21,10 +24,15 @@ class Progress:
         self._stream.write(f"reviewbot: {message}\n")
         self._stream.flush()
 
-    def waiting(self, total: int) -> None:
-        """The calls have started."""
+    @contextmanager
+    def waiting(self, total: int) -> Iterator[None]:
+        """Calls are under way while the block runs."""
         if self._live:
             self._write(f"0 of {plural(total, 'answer')}; ^C stops")
+        try:
+            yield
+        finally:
+            self._clear()
 
     def answered(self, outcome: Outcome, done: int, total: int) -> None:
         """One call has ended."""
@@ -36,11 +44,10 @@ class Progress:
             self._write(line)
         else:
             self.say(line)
-        if done == total:
-            self._clear()
 
     def _write(self, line: str) -> None:
-        self._stream.write(f"\r\x1b[K{line[:78]}")
+        columns = os.get_terminal_size(self._stream.fileno()).columns or 80
+        self._stream.write(f"\r\x1b[K{line[: columns - 1]}")
         self._stream.flush()
 
     def _clear(self) -> None:

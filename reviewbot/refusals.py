@@ -29,16 +29,14 @@ class Refusal:
 
 def refusal(told: Refusal) -> GatewayError:
     """The error to raise: a CallError where other calls may do better, else one for all calls."""
-    if told.kind == "budget_exceeded":
+    if told.kind in ("budget_exceeded", "insufficient_quota"):
         return GatewayError(
             "the budget of the key is spent", "Ask the key's owner to raise or to reset it."
         )
     if told.status in _EXPLAINED:
         return _EXPLAINED[told.status](told)
     if told.status >= 500:  # noqa: PLR2004 - server errors
-        return CallError(
-            f"the model's provider failed ({told.status}): {told.words}", retry_after=0.0
-        )
+        return _failed(told)
     if 300 <= told.status < 400:  # noqa: PLR2004 - redirects
         return GatewayError(
             f"{told.host} sends the call elsewhere ({told.status}), and code must not follow",
@@ -49,10 +47,7 @@ def refusal(told: Refusal) -> GatewayError:
 
 def _unauthorised(told: Refusal) -> GatewayError:
     if told.by_provider:
-        return GatewayError(
-            f"{told.host} takes the key, but its provider refuses the gateway ({told.model})",
-            "The gateway's operator has to mend the provider's credentials.",
-        )
+        return _refused_by_provider(told)
     what = "has expired" if told.kind == "expired_key" else "is not accepted"
     return GatewayError(
         f"the key {what} at {told.host}",
@@ -61,7 +56,20 @@ def _unauthorised(told: Refusal) -> GatewayError:
 
 
 def _forbidden(told: Refusal) -> GatewayError:
-    return GatewayError(f"the key may not use the model '{told.model}'", _choose_another(told))
+    if told.by_provider:
+        return _refused_by_provider(told)
+    if told.kind.endswith("model_access_denied"):
+        return GatewayError(f"the key may not use the model '{told.model}'", _choose_another(told))
+    return GatewayError(
+        f"{told.host} forbids the call: {told.words}", "Ask the gateway's operator what is missing."
+    )
+
+
+def _refused_by_provider(told: Refusal) -> GatewayError:
+    return GatewayError(
+        f"{told.host} takes the key, but its provider refuses the gateway ({told.model})",
+        "The gateway's operator has to mend the provider's credentials.",
+    )
 
 
 def _not_found(told: Refusal) -> GatewayError:
@@ -81,6 +89,10 @@ def _limited(told: Refusal) -> GatewayError:
     return CallError(f"the gateway's limit is reached: {told.words}", retry_after=told.retry_after)
 
 
+def _failed(told: Refusal) -> GatewayError:
+    return CallError(f"the model's provider failed ({told.status}): {told.words}", retry_after=0.0)
+
+
 def _choose_another(told: Refusal) -> str:
     others = f": {told.other_models}" if told.other_models else "."
     return f"Ask the key's owner, or choose another with --model{others}"
@@ -91,7 +103,7 @@ _EXPLAINED = {
     401: _unauthorised,
     403: _forbidden,
     404: _not_found,
-    408: _limited,
-    409: _limited,
+    408: _failed,
+    409: _failed,
     429: _limited,
 }

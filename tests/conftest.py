@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fake_gateway import FakeGateway, serving
 
 
 class Repo:
@@ -71,3 +72,10 @@ def make_repo(tmp_path: Path) -> Callable[..., Repo]:
 def repo(make_repo: Callable[..., Repo]) -> Repo:
     """An empty repository."""
     return make_repo("repo")
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGateway]:
+    """A gateway on loopback that does what the test says."""
+    with serving() as gateway:
+        yield gateway
