@@ -191,6 +191,8 @@ def _span(options: dict[str, Any]) -> Callable[[Repository], Span] | None:
     from reviewbot import change  # noqa: PLC0415
 
     modes = [name for name in ("staged", "uncommitted", "commit_", "patch") if options[name]]
+    if "" in (options["base"], options["head"], options["commit_"]):
+        raise UsageError("a revision is empty", "Is a variable of your script not set?")
     base, head = _range(options["base"], options["head"])
     named = [f"--{name.rstrip('_')}" for name in modes]
     if len(modes) > 1 or (modes and (base or head or options["committed"])):

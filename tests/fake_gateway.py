@@ -159,6 +159,7 @@ def serving() -> Iterator[FakeGateway]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each piece would wait for the answer to the last
 
         def do_GET(self) -> None:
             self._react(lambda call: gateway.routes.get(call.path, failed(404, "", "Not Found")))

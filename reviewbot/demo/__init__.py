@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,7 +20,6 @@ from reviewbot.progress import Progress
 
 _SAMPLE = Path(__file__).parent / "sample"
 _IDENTITY = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
-_QUIET = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
 
 
 def run() -> int:
@@ -28,9 +28,10 @@ def run() -> int:
     Returns:
         The exit code.
     """
-    with tempfile.TemporaryDirectory(
-        prefix="reviewbot-demo-", ignore_cleanup_errors=True
-    ) as folder:
+    with (
+        _plain_git(),
+        tempfile.TemporaryDirectory(prefix="reviewbot-demo-", ignore_cleanup_errors=True) as folder,
+    ):
         _build(Path(folder))
         with replaying(_recorded()) as url, contextlib.chdir(folder):
             click.echo(
@@ -47,6 +48,20 @@ def run() -> int:
             report, config = local.review(wish, environment, Progress(sys.stderr))
             Destination.of(None, "text").write_report(report)
     return report.exit_code(config.fail_on)
+
+
+@contextlib.contextmanager
+def _plain_git() -> Iterator[None]:
+    """Hide what the environment says to git, as a hook's folders: the sample stands by itself."""
+    hidden = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("GIT_")}
+    own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            del os.environ[name]
+        os.environ.update(hidden)
 
 
 def _build(folder: Path) -> None:
@@ -70,8 +85,7 @@ def _commit(folder: Path, tree: str, message: str) -> None:
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    subprocess.run(["git", *_IDENTITY, *_QUIET, *arguments], cwd=folder, env=plain, check=True)
+    subprocess.run(["git", *_IDENTITY, *arguments], cwd=folder, check=True)
 
 
 def _recorded() -> dict[str, str]:
