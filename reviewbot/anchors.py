@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, takewhile
 
-from reviewbot.diff import REMOVED, FileDiff, Line
+from reviewbot.diff import REMOVED, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
 from reviewbot.text import digest, squeezed, visible
 
 FRAME_MARGIN = 2  # lines shown above and below a finding
 SHORTEST_PART = 8  # characters of a quote that may be only a part of its line
 
-_NUMBER_AND_SIGN = re.compile(r"^\s*\d*\t?[+-]?")
+_HEADING_END = re.compile(r" \([a-z][^()]*, \+\d+ -\d+\)$")
+_NUMBER_AND_SIGN = re.compile(r"^\s*\d*\s*[+-]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +70,103 @@ class Claim:
     severity: Severity
 
 
+def numbered(hunks: Iterable[Hunk]) -> Iterator[tuple[int, Line]]:
+    """Each line with its number in the new version; a removed one with that of the next line."""
+    shift = 0  # from old numbers to new ones, where a hunk has no line of the new version
+    for hunk in hunks:
+        start = next((line.old for line in hunk.lines if line.old), 1) + shift
+        number = next((line.new for line in hunk.lines if line.new), start)
+        for line in hunk.lines:
+            number = line.new if line.new is not None else number
+            yield number, line
+            number += line.kind != REMOVED
+            shift = number - line.old - 1 if line.old is not None else shift + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spot:
+    """A line of a diff: its position in its hunk, and its text as quotes are compared with it."""
+
+    hunk: Sequence[Line]
+    position: int
+    text: str
+
+    @property
+    def line(self) -> Line:
+        return self.hunk[self.position]
+
+    def span(self, count: int) -> tuple[Line, ...] | None:
+        """`count` lines from here on that follow each other on one side, if the hunk has them."""
+        following = self.hunk[self.position :]
+        if self.line.kind == REMOVED:
+            side = list(takewhile(lambda line: line.kind == REMOVED, following))
+        else:
+            side = [line for line in following if line.kind != REMOVED]
+        return tuple(side[:count]) if count <= len(side) else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """Where a finding belongs: the first line, all its lines; `cut` when these should be more."""
+
+    spot: _Spot | None
     lines: tuple[Line, ...]
-    note: str = ""
+    note: str
+    cut: bool = False
 
 
 class _Lines:
     """The lines of one file's diff, found by number and by text."""
 
-    def __init__(self, file: FileDiff) -> None:
-        self.path = file.path
-        self.hunks = [hunk.lines for hunk in file.hunks()]
+    def __init__(self, file: FileDiff, head: Callable[[FileDiff], Sequence[str]]) -> None:
+        self._file = file
+        self._head = head
+        self.by_number: dict[int, list[_Spot]] = defaultdict(list)
+        self.by_text: dict[str, list[_Spot]] = defaultdict(list)
+        hunks = list(file.hunks())
+        places = ((hunk.lines, i) for hunk in hunks for i in range(len(hunk.lines)))
+        for (number, line), (lines, i) in zip(numbered(hunks), places, strict=True):
+            spot = _Spot(lines, i, squeezed(line.text))
+            self.by_number[number].append(spot)
+            self.by_text[spot.text].append(spot)
 
     @cached_property
-    def by_number(self) -> dict[int, tuple[int, int]]:
-        """Hunk and position of each line of the new side."""
-        return {
-            line.new: (h, i)
-            for h, lines in enumerate(self.hunks)
-            for i, line in enumerate(lines)
-            if line.new is not None
-        }
+    def head(self) -> Sequence[str]:
+        """The lines of the file's new version, as quotes are compared with them."""
+        return [squeezed(text) for text in self._head(self._file)]
 
-    @cached_property
-    def by_text(self) -> dict[str, list[tuple[int, int]]]:
-        """Hunk and position of all lines that have a text."""
-        found: dict[str, list[tuple[int, int]]] = {}
-        for h, lines in enumerate(self.hunks):
-            for i, line in enumerate(lines):
-                found.setdefault(squeezed(line.text), []).append((h, i))
-        return found
+    def numbered(self, number: int, quote: str) -> _Spot | None:
+        """The line of that number that a quote is the text of, or else a good part of the text of.
 
-    def text_at(self, place: tuple[int, int]) -> str:
-        return squeezed(self.hunks[place[0]][place[1]].text)
+        A removed line goes by the number of the next line; the new version is looked at first.
+        """
+        spots = sorted(self.by_number.get(number, ()), key=lambda spot: spot.line.kind == REMOVED)
+        whole = (spot for spot in spots if spot.text == quote)
+        return next(chain(whole, (spot for spot in spots if _is_part(quote, spot.text))), None)
 
-    def quoted(self, quote: str) -> list[tuple[int, int]]:
+    def quoted(self, quote: str) -> list[_Spot]:
         """The lines that a quote is the text of, or else a good part of the text of."""
         if quote in self.by_text:
             return self.by_text[quote]
-        if len(quote) < SHORTEST_PART:
-            return []
-        return [place for text, places in self.by_text.items() if quote in text for place in places]
+        parts = (spots for text, spots in self.by_text.items() if _is_part(quote, text))
+        return list(chain.from_iterable(parts))
 
-    def span(self, start: tuple[int, int], count: int) -> tuple[Line, ...] | None:
-        """`count` lines of one side from a place on, if they follow each other in one hunk."""
-        hunk, position = start
-        following = self.hunks[hunk][position:]
-        removed = following[0].kind == REMOVED
-        side = [line for line in following if (line.kind == REMOVED) == removed]
-        return tuple(side[:count]) if count <= len(side) else None
+    def occurrence(self, spot: _Spot) -> int:
+        """How many equal lines stand before: in the new version, or else on its side of the diff.
+
+        Lines of the new version that the diff does not show are counted too, so that the number
+        does not change with the size of the hunks.
+        """
+        line = spot.line
+        if line.new is not None and self.head:
+            return sum(text == spot.text for text in self.head[: line.new - 1])
+        removed = line.kind == REMOVED
+        equal = [each for each in self.by_text[spot.text] if (each.line.kind == REMOVED) == removed]
+        return equal.index(spot)
+
+
+def _is_part(quote: str, text: str) -> bool:
+    return len(quote) >= SHORTEST_PART and quote in text
 
 
 def place(
@@ -142,10 +192,9 @@ def place(
         if file is None:
             comments.append(_dropped(claim))
             continue
-        lines = (
-            read.setdefault(file.path, _Lines(file)) if file.path not in read else read[file.path]
-        )
-        comments.append(_comment(claim, file, lines, head))
+        if file.path not in read:
+            read[file.path] = _Lines(file, head)
+        comments.append(_comment(claim, file, read[file.path]))
     return tuple(comments)
 
 
@@ -159,36 +208,36 @@ def _by_path(files: Iterable[FileDiff]) -> Mapping[str, FileDiff]:
 
 
 def _plain(path: str) -> str:
-    return squeezed(path).strip("`").removeprefix("./").removeprefix("/")
+    """A path as models write it, some with all of the heading that it stands in."""
+    plain = _HEADING_END.sub("", squeezed(path.strip()))
+    return plain.strip("`").removeprefix("./").removeprefix("/")
 
 
-def _comment(
-    claim: Claim, file: FileDiff, lines: _Lines, head: Callable[[FileDiff], Sequence[str]]
-) -> Comment:
+def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
     found = _locate(claim.finding, lines)
     comment = replace(
         _bare(claim),
         path=visible(file.path),
-        anchored=bool(found.lines),
+        anchored=found.spot is not None,
         anchor_note=found.note,
         fingerprint=digest("unanchored", claim.checklist, file.path, claim.finding.item),
     )
-    if not found.lines:
+    if found.spot is None:
         return replace(comment, suggestion="")
     first, last = found.lines[0], found.lines[-1]
     old_side = first.kind == REMOVED
-    code = squeezed(first.text)
+    side = "old" if old_side else "new"
     return replace(
         comment,
         line=first.old if old_side else first.new,
         end_line=last.old if old_side else last.new,
-        side="old" if old_side else "new",
-        suggestion="" if old_side or _cut(claim.finding, found) else comment.suggestion,
+        side=side,
+        suggestion="" if old_side or found.cut else comment.suggestion,
         quote=visible(first.text),
-        frame=_frame(lines, first, last),
+        frame=_frame(found.spot, len(found.lines)),
         fingerprint=digest(
-            *("anchored", claim.checklist, claim.finding.item, file.path, comment.side, code),
-            str(_occurrence(lines, first, code, () if old_side else head(file))),
+            *("anchored", claim.checklist, claim.finding.item, file.path, side, found.spot.text),
+            str(lines.occurrence(found.spot)),
         ),
     )
 
@@ -197,71 +246,53 @@ def _locate(finding: Finding, lines: _Lines) -> _Place:
     """Line and quote agree, or the quote is found once: nothing else is a place."""
     quotes = _quotes(finding.quote)
     if not quotes:
-        return _Place((), "the finding quotes no line of the change")
-    given = lines.by_number.get(finding.line)
+        return _Place(None, (), "the finding quotes no line of the change")
     for quote in quotes:
-        if given and _agree(quote, lines.text_at(given)):
-            return _spanned(finding, lines, given, "")
+        if spot := lines.numbered(finding.line, quote):
+            return _spanned(finding, spot, "")
     for quote in quotes:
-        places = lines.quoted(quote)
-        if len(places) == 1:
-            return _spanned(finding, lines, places[0], _moved(finding, lines, places[0]))
-        if places:
-            return _Place((), f"the quoted line stands {len(places)} times in the change")
-    return _Place((), "the quoted line is not in the change")
+        spots = lines.quoted(quote)
+        if len(spots) == 1:
+            return _spanned(finding, spots[0], _moved(finding, spots[0].line))
+        if spots:
+            return _Place(None, (), f"the quoted line stands {len(spots)} times in the change")
+    return _Place(None, (), "the quoted line is not in the change")
 
 
 def _quotes(quote: str) -> list[str]:
     """The quote's first line with text: as it is, and without a number and sign copied along."""
-    first = next((line for line in quote.splitlines() if line.strip()), "")
+    first = next((line for line in quote.split("\n") if line.strip()), "")
     variants = (squeezed(first), squeezed(_NUMBER_AND_SIGN.sub("", first)))
     return [quote for quote in dict.fromkeys(variants) if quote]
 
 
-def _agree(quote: str, text: str) -> bool:
-    return quote == text or (len(quote) >= SHORTEST_PART and quote in text)
-
-
-def _moved(finding: Finding, lines: _Lines, place: tuple[int, int]) -> str:
-    line = lines.hunks[place[0]][place[1]]
+def _moved(finding: Finding, line: Line) -> str:
     number = line.old if line.kind == REMOVED else line.new
     side = " of the old version" if line.kind == REMOVED else ""
-    return f"the model said line {finding.line}; what it quotes is line {number}{side}"
+    said = f"the model said line {finding.line}" if finding.line else "the model named no line"
+    return f"{said}; what it quotes is line {number}{side}"
 
 
-def _spanned(finding: Finding, lines: _Lines, start: tuple[int, int], note: str) -> _Place:
+def _spanned(finding: Finding, spot: _Spot, note: str) -> _Place:
     count = max(finding.end_line - finding.line, 0) + 1
-    span = lines.span(start, count)
+    span = spot.span(count)
     if span is not None:
-        return _Place(span, note)
-    cut = f"its {count} lines do not lie in one hunk; the first is shown"
-    return _Place(lines.span(start, 1) or (), f"{note}; {cut}" if note else cut)
+        return _Place(spot, span, note)
+    cut = f"its {count:,} lines do not lie together in one hunk; the first is shown"
+    return _Place(spot, (spot.line,), f"{note}; {cut}" if note else cut, cut=True)
 
 
-def _cut(finding: Finding, found: _Place) -> bool:
-    return len(found.lines) < finding.end_line - finding.line + 1
-
-
-def _frame(lines: _Lines, first: Line, last: Line) -> tuple[FrameLine, ...]:
-    hunk = next(hunk for hunk in lines.hunks if first in hunk)
-    start = max(hunk.index(first) - FRAME_MARGIN, 0)
-    shown = hunk[start : hunk.index(last) + FRAME_MARGIN + 1]
+def _frame(spot: _Spot, count: int) -> tuple[FrameLine, ...]:
+    """The hunk's lines from a little above the first of the finding's lines to below the last."""
+    start, end = max(spot.position - FRAME_MARGIN, 0), spot.position
+    removed = spot.line.kind == REMOVED
+    while count:
+        count -= (spot.hunk[end].kind == REMOVED) == removed
+        end += 1
+    shown = spot.hunk[start : end + FRAME_MARGIN]
     return tuple(
         FrameLine(line.new or line.old or 0, line.kind, visible(line.text)) for line in shown
     )
-
-
-def _occurrence(lines: _Lines, first: Line, code: str, head: Sequence[str]) -> int:
-    """How many equal lines stand before this one: in the new version, or else in the diff."""
-    if head and first.new is not None:
-        return sum(squeezed(text) == code for text in head[: first.new - 1])
-    side = [
-        line
-        for hunk in lines.hunks
-        for line in hunk
-        if (line.kind == REMOVED) == (first.kind == REMOVED)
-    ]
-    return sum(squeezed(line.text) == code for line in side[: side.index(first)])
 
 
 def _bare(claim: Claim) -> Comment:

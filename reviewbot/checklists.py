@@ -116,11 +116,15 @@ def choose(checklists: Mapping[str, Checklist], names: Iterable[str]) -> tuple[C
     return tuple(chosen)
 
 
+def _where(name: str, origin: str) -> str:
+    return f"{'prompts' if origin == 'shipped' else origin}/{name}.md"
+
+
 _FILE = re.compile(r"\A\ufeff?---\r?\n(.*?)^---[ \t]*\r?\n(.*)\Z", re.DOTALL | re.MULTILINE)
 
 
 def _parse(name: str, text: str, origin: str) -> Checklist:
-    where = f"{origin}/{name}.md" if origin != "shipped" else f"prompts/{name}.md"
+    where = _where(name, origin)
     match = _FILE.match(text)
     if not match:
         raise ConfigError(
@@ -162,6 +166,13 @@ def frame(name: str, **values: Any) -> str:
     return _frame().get_template(f"_{name}.md").render(values).strip()
 
 
+# What the expressions of a template can raise, beside Jinja2's own errors.
+_TEMPLATE_ERRORS = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, MemoryError),
+)
+
+
 def task(checklist: Checklist, paths: Sequence[str]) -> str:
     """The part of a prompt that asks for one checklist.
 
@@ -174,6 +185,7 @@ def task(checklist: Checklist, paths: Sequence[str]) -> str:
     """
     try:
         body = _environment().from_string(checklist.source).render(checklist=checklist)
-    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-        raise ConfigError(f"{checklist.origin}/{checklist.name}.md: {error}") from error
+    except _TEMPLATE_ERRORS as error:
+        where = _where(checklist.name, checklist.origin)
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     return frame("checklist", checklist=checklist, body=body, paths=paths)

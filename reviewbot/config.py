@@ -108,7 +108,8 @@ def load(files: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]) -> 
 def _values(name: str, text: str) -> dict[str, Any]:
     try:
         if name.endswith(".toml"):
-            settings = tomllib.loads(text).get("tool", {}).get("reviewbot", {})
+            tools = tomllib.loads(text).get("tool", {})
+            settings = tools.get("reviewbot", {}) if isinstance(tools, dict) else {}
         else:
             settings = yaml.safe_load(text) or {}
     except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
@@ -134,9 +135,11 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
 
 
 def _advice(key: str) -> str:
-    if any(word in key.lower() for word in _ENVIRONMENT_ONLY):
+    known = [*Config.model_fields, *PathInstruction.model_fields]
+    misspelt = get_close_matches(key, known, n=1, cutoff=0.85)
+    if not misspelt and any(word in key.lower() for word in _ENVIRONMENT_ONLY):
         return "Keys and addresses are read from the environment only, never from a file."
-    near = get_close_matches(key, [*Config.model_fields, *PathInstruction.model_fields], n=1)
+    near = misspelt or get_close_matches(key, known, n=1)
     return f"Did you mean '{near[0]}'?" if near else "See the settings with: reviewbot config"
 
 

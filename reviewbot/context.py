@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 SMALL_FILE = 120  # lines; shown whole
 LARGEST_BLOCK = 80  # lines; of the enclosing blocks, the largest up to this size is shown
 MARGIN = 8  # lines around a change whose blocks are all larger
 
-_CLOSERS = ("}", ")", "]", "end", "</")
+# The end of a block on a line of its own. What it opens anew belongs to the same block: the body
+# behind a signature's last line `):`, an `} else {`.
+_CLOSER = re.compile(r"[})\]]|(end|fi|done|esac)\b|</")
+_MARGIN_COMMENTS = ("#", "//", "--")  # and #ifdef: at the margin they end no block
 
 
 def enclosing(lines: Sequence[str], changed: Iterable[int]) -> list[range]:
@@ -54,16 +58,19 @@ def _outline(lines: Sequence[str]) -> tuple[list[int], list[int]]:
     last_text = -1
     for index, line in enumerate(lines):
         text = line.strip()
-        if not text or line.startswith("#"):  # a comment or #ifdef at the margin ends no block
+        if not text or line.startswith(_MARGIN_COMMENTS):
             parents.append(open_blocks[-1][1] if open_blocks else -1)
             continue
         indent = len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip())
+        head = index
         while open_blocks and open_blocks[-1][0] >= indent:
             depth, header = open_blocks.pop()
-            closes = depth == indent and text.startswith(_CLOSERS)
-            ends[header] = index if closes else max(last_text, header)
-        parents.append(open_blocks[-1][1] if open_blocks else -1)
-        open_blocks.append((indent, index))
+            ends[header] = max(last_text, header)
+            own_line = text.startswith("{") and header == last_text
+            if depth == indent and (own_line or _CLOSER.match(text)):
+                head = header
+        parents.append(head if head < index else open_blocks[-1][1] if open_blocks else -1)
+        open_blocks.append((indent, head))
         last_text = index
     for _, header in open_blocks:
         ends[header] = max(last_text, header)
@@ -76,7 +83,7 @@ def _block(index: int, parents: Sequence[int], ends: Sequence[int]) -> range:
     header = index
     while header >= 0:
         if ends[header] - header < LARGEST_BLOCK:
-            if ends[header] > header:
+            if ends[header] >= index and ends[header] > header:
                 best = range(header + 1, ends[header] + 2)
         else:
             break
@@ -89,7 +96,7 @@ def _headers(index: int, parents: Sequence[int], ends: Sequence[int]) -> list[ra
     headers = []
     header = parents[index]
     while header >= 0:
-        if ends[header] - header >= LARGEST_BLOCK:
+        if ends[header] >= index and ends[header] - header >= LARGEST_BLOCK:
             headers.append(range(header + 1, header + 2))
         header = parents[header]
     return headers

@@ -56,14 +56,15 @@ def priced(
 
 def estimate(requests: Iterable[PricedRequest]) -> Estimate:
     """Add up; nothing is kept of the requests."""
-    calls = batches = tokens = 0
+    calls = tokens = 0
+    batches: set[int] = set()
     cost: float | None = 0.0
     for each in requests:
         calls += 1
-        batches = each.request.batch + 1
+        batches.add(each.request.batch)
         tokens += each.request.input_tokens
         cost = None if cost is None or each.cost_usd is None else cost + each.cost_usd
-    return Estimate(calls, batches, tokens, cost)
+    return Estimate(calls, len(batches), tokens, cost)
 
 
 def _usage(request: Request, *, shared: bool, first: bool) -> Usage:

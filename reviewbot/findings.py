@@ -6,9 +6,10 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, BeforeValidator, Field, TypeAdapter, ValidationError
@@ -124,19 +125,24 @@ def _number(value: object) -> int:
 
 
 def _confidence(value: object) -> int:
-    try:
-        number = float(str(value))
-    except ValueError:
+    """0 to 10, from what models write: `8`, "8/10", 0.8, "80%"; 5 where no number is in it."""
+    found = re.search(r"-?\d{1,9}(\.\d{1,9})?", str(value))
+    if not found:
         return 5
-    scaled = number * 10 if 0 < number < 1 else number
-    return int(min(max(scaled, 0), 10)) if scaled == scaled else 5  # noqa: PLR0124 - NaN
+    number = float(found[0])
+    if 0 < number < 1:
+        number *= 10
+    elif number > 10:  # noqa: PLR2004 - in per cent
+        number /= 10
+    return int(min(max(number, 0), 10))
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
-    return text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written anywhere
+    # Surrogates in pairs are a character; one alone cannot be written anywhere.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 _Text = Annotated[str, BeforeValidator(_text)]
@@ -194,11 +200,10 @@ def read(text: str) -> Answer:
     Raises:
         AnswerError: no answer can be recognised in it; asking for a repair may help.
     """
-    for document in _documents(text):
-        content = _content(document)
-        if content is not None:
-            return _answer(content)
-    if not text.rstrip("` \n").endswith(("}", "]")):
+    contents = _json_contents(text) or _python_contents(text)
+    if contents:
+        return _answer(contents)
+    if not text.rstrip("` \r\n").endswith(("}", "]")):
         found = salvage(text)
         if found.findings or found.items:
             return found
@@ -207,8 +212,10 @@ def read(text: str) -> Answer:
 
 def salvage(text: str) -> Answer:
     """The whole findings and items of a reply that was cut off or is damaged further on."""
-    content = {name: list(_whole_elements(text, name)) for name in (*_LISTS, "items")}
-    answer = _answer(content)
+    content = {name: list(_whole_elements(text, rf'"{name}"\s*:\s*')) for name in _LISTS}
+    bare = _whole_elements(text, r"\A\W*?(?:json\s*)?") if not any(content.values()) else ()
+    items = list(_whole_elements(text, r'"items"\s*:\s*'))
+    answer = _answer([{**content, "items": items}, {"findings": list(bare)}])
     count = len(answer.findings)
     return Answer(
         answer.findings,
@@ -217,52 +224,100 @@ def salvage(text: str) -> Answer:
     )
 
 
-def _documents(text: str) -> Iterator[object]:
-    """Every JSON value that the text may be meant as, the likeliest first."""
+_Content = Mapping[str, Any]
+# What an object with names or a list of objects begins with; `[1]` and `{x}` in prose are neither.
+_OPENING = re.compile(r"""\{(?=\s*(?:["'}/]|\Z))|\[(?=\s*(?:[{/]|\Z))""")
+
+
+def _json_contents(text: str) -> list[_Content]:
+    """What the JSON values in the text hold of an answer.
+
+    Nothing counts where one of them is damaged: what decodes within it or beside it may be a piece
+    of a longer answer, or a text that the answer quotes.
+    """
     text = text.strip("\ufeff \r\n\t")
+    if text.startswith('"') and (inner := _encoded_contents(text)):
+        return inner
     decoder = json.JSONDecoder(strict=False)
-    starts = [match.start() for match in re.finditer(r"[{\[]", text)][:50]
-    for start in [0, *starts]:
+    values: list[object] = []
+    position = 0
+    while opening := _OPENING.search(text, position):
         try:
-            value, _ = decoder.raw_decode(text, start)
+            value, position = decoder.raw_decode(text, opening.start())
         except (ValueError, RecursionError):
-            continue
-        if isinstance(value, str):
-            yield from _documents(value)
-        elif start in (0, *starts[:1]) or _holds_findings(value):
-            yield value  # further on, a lone finding is a piece of an answer that was cut off
-    yield _python_literal(text[text.find("{") : text.rfind("}") + 1])
+            return []
+        values.append(value)
+    return _contents(values)
 
 
-def _python_literal(text: str) -> object:
-    """The value of JSON with single quotes or trailing commas: both are fine in Python."""
+def _encoded_contents(text: str) -> list[_Content]:
+    """The same of an answer that was made a JSON string once more."""
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except ValueError:
+        return []
+    return _json_contents(value)
+
+
+def _python_contents(text: str) -> list[_Content]:
+    """The same of JSON with single quotes or trailing commas: both are fine in Python."""
+    opening = _OPENING.search(text)
+    start, end = opening.start() if opening else 0, max(text.rfind("}"), text.rfind("]")) + 1
+    if _OPENING.search(text, end):
+        return []
     try:
         with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
-            return ast.literal_eval(text)
+            return _contents([ast.literal_eval(text[start:end])])
     except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return []
+
+
+def _contents(values: Iterable[object]) -> list[_Content]:
+    found = (_bare(value) or _named(value) for value in values)
+    return [content for content in found if content]
+
+
+def _named(value: object) -> _Content | None:
+    """The object with the answer's lists, if the value is one or holds one."""
+    if not isinstance(value, Mapping):
         return None
+    for each in (value, *value.values()):
+        if isinstance(each, Mapping):
+            content = {name: _decoded(each.get(name)) for name in (*_LISTS, "items")}
+            if any(isinstance(content[name], list) for name in _LISTS):
+                return content
+    return None
 
 
-def _holds_findings(value: object) -> bool:
-    return isinstance(value, Mapping) and any(isinstance(value.get(n), list) for n in _LISTS)
+def _decoded(value: object) -> object:
+    """Some models write a list as a string that holds its JSON."""
+    if not (isinstance(value, str) and value.lstrip().startswith("[")):
+        return value
+    try:
+        return json.loads(value, strict=False)
+    except (ValueError, RecursionError):
+        return value
 
 
-def _content(document: object) -> Mapping[str, Any] | None:
-    """The object with the answer's lists, if the document is one or holds one."""
-    if isinstance(document, list) and any(isinstance(e, Mapping) and "path" in e for e in document):
-        return {"findings": document}
-    if not isinstance(document, Mapping):
-        return None
-    if "path" in document and ("title" in document or "body" in document):
-        return {"findings": [document]}
-    return next((each for each in (document, *document.values()) if _holds_findings(each)), None)
+def _bare(value: object) -> _Content | None:
+    """A list of findings, or one finding, that stands by itself."""
+    entries = value if isinstance(value, list) else [value]
+    if any(
+        isinstance(e, Mapping) and "path" in e and ("title" in e or "body" in e) for e in entries
+    ):
+        return {"findings": entries}
+    return None
 
 
-def _answer(content: Mapping[str, Any]) -> Answer:
-    lists = (content[name] for name in _LISTS if isinstance(content.get(name), list))
-    entries: list[object] = next(lists, [])
+def _answer(contents: Iterable[_Content]) -> Answer:
+    entries: list[object] = []
+    answers: list[object] = []
+    for content in contents:
+        lists = (content[name] for name in _LISTS if isinstance(content.get(name), list))
+        entries += chain.from_iterable(lists)
+        answers += _item_entries(content.get("items"))
     findings = [_validated(_FINDING, entry) for entry in entries]
-    items = [_validated(_ITEM, entry) for entry in _item_entries(content.get("items"))]
+    items = [_validated(_ITEM, entry) for entry in answers]
     broken = findings.count(None)
     return Answer(
         tuple(finding for finding in findings if finding),
@@ -280,13 +335,13 @@ def _item_entries(items: object) -> list[object]:
 def _validated(adapter: TypeAdapter[_T], entry: object) -> _T | None:
     try:
         return adapter.validate_python(entry)
-    except ValidationError:
+    except (ValidationError, TypeError, RecursionError):  # the latter two from values of no JSON
         return None
 
 
-def _whole_elements(text: str, name: str) -> Iterator[object]:
-    """The leading elements of the named JSON array that are complete."""
-    opening = re.search(rf'"{name}"\s*:\s*\[', text)
+def _whole_elements(text: str, before: str) -> Iterator[object]:
+    """The leading elements that are complete, of the JSON array behind `before`."""
+    opening = re.search(rf"{before}\[", text)
     position = opening.end() if opening else len(text)
     decoder = json.JSONDecoder(strict=False)
     while match := re.compile(r"[\s,]*(?=\{)").match(text, position):

@@ -7,32 +7,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from reviewbot.anchors import Comment
 from reviewbot.text import digest
 
-ALIKE = 0.5  # share of a title's words that must be common
+ALIKE = 0.5  # share of the shorter title's words that must be common
+ALIKE_WORDS = 2  # and how many at least, where it has as many
 
 _WORD = re.compile(r"\w{3,}")
 _FILLERS = frozenset(
-    [
-        "and",
-        "are",
-        "but",
-        "can",
-        "for",
-        "from",
-        "has",
-        "have",
-        "into",
-        "not",
-        "that",
-        "the",
-        "this",
-        "was",
-        "when",
-        "with",
-    ]
+    (
+        *("and", "are", "but", "can", "for", "from", "has", "have"),
+        *("into", "not", "that", "the", "this", "was", "when", "with"),
+    )
 )
 ID_LENGTH = 8
 
@@ -41,11 +29,10 @@ def merge(comments: Iterable[Comment]) -> tuple[Comment, ...]:
     """Join comments that say the same of the same lines, keep all their names, and give them ids.
 
     The same place alone is not enough: one line can have two defects. What was said with the
-    highest severity and confidence stays.
+    highest severity and confidence stays. The order of the comments makes no difference.
     """
     by_path: dict[tuple[str, str, bool], list[Comment]] = defaultdict(list)
-    strongest_first = sorted(comments, key=lambda c: (c.severity.rank, -c.confidence))
-    for comment in strongest_first:
+    for comment in sorted(comments, key=_strongest_first):
         kept = by_path[comment.path, comment.state, comment.anchored]
         twin = next((i for i, other in enumerate(kept) if _same(other, comment)), None)
         if twin is None:
@@ -53,6 +40,11 @@ def merge(comments: Iterable[Comment]) -> tuple[Comment, ...]:
         else:
             kept[twin] = _joined(kept[twin], comment)
     return _identified(chain.from_iterable(by_path.values()))
+
+
+def _strongest_first(comment: Comment) -> tuple[Any, ...]:
+    text = (comment.title, comment.body, comment.suggestion)
+    return comment.severity.rank, -comment.confidence, comment.checklists, comment.fingerprint, text
 
 
 def _same(one: Comment, other: Comment) -> bool:
@@ -76,7 +68,8 @@ def _alike(one: str, other: str) -> bool:
     words, others = (set(_WORD.findall(title.lower())) - _FILLERS for title in (one, other))
     if not words or not others:
         return one == other
-    return len(words & others) / min(len(words), len(others)) >= ALIKE
+    shorter, common = min(len(words), len(others)), len(words & others)
+    return common >= max(shorter * ALIKE, min(shorter, ALIKE_WORDS))
 
 
 def _joined(kept: Comment, other: Comment) -> Comment:

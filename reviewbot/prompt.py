@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reviewbot import checklists, context
+from reviewbot.anchors import numbered
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
-from reviewbot.diff import CONTEXT, REMOVED, FileDiff, Hunk, Line
+from reviewbot.diff import CONTEXT, FileDiff, Hunk
 from reviewbot.errors import GatewayError
 from reviewbot.selection import Skipped, globs
 from reviewbot.text import fenced, plural, visible
@@ -21,6 +22,9 @@ from reviewbot.text import fenced, plural, visible
 BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for every model
 LARGEST_BATCH = 80_000  # tokens; a model loses sight of details in more
 SMALLEST_BATCH = 1_000  # tokens; below this no review is possible
+SMALLEST_PIECE = 100  # tokens; of a file that has a very long name
+LONGEST_CHARACTER = 4  # bytes
+LONGEST_MARK = 12  # characters before the text of a row
 GUIDE_TOKENS = 4_000  # of the team's own documents
 OVERVIEW_LINES = 200
 
@@ -102,6 +106,11 @@ class _Piece:
     path: str
     text: str
 
+    @property
+    def size(self) -> int:
+        """Tokens of the text, and of the path in a task that is about some of the files only."""
+        return tokens(self.text) + tokens(f"`{self.path}`, ")
+
 
 def requests(
     files: Sequence[FileDiff],
@@ -123,10 +132,16 @@ def requests(
         GatewayError: not even a small change fits into one call.
     """
     system = checklists.frame("system")
-    tasks = [checklists.task(checklist, ()) for checklist, _ in chosen]
     overview, guides = _overview(files, background.skipped), _guides(background.guides)
-    advice = "\n".join(f"- `{each.path}`: {each.instructions}" for each in background.advice)
-    fixed = sum(map(tokens, (system, overview, guides, advice, max(tasks, key=len, default=""))))
+    everything = checklists.frame(
+        "change",
+        overview=overview,
+        guides=guides,
+        advice=_listed(background.advice),
+        change=fenced("change", ""),
+    )
+    tasks = [checklists.task(checklist, ("",)) for checklist, _ in chosen]
+    fixed = sum(map(tokens, (system, everything))) + max(map(tokens, tasks), default=0)
     space = min(LARGEST_BATCH, room.call - room.answer - fixed)
     if space < SMALLEST_BATCH:
         raise GatewayError(
@@ -183,8 +198,11 @@ def _guides(guides: Mapping[str, str]) -> str:
 
 def _advice(advice: Sequence[PathInstruction], batch: Sequence[_Piece]) -> str:
     paths = [piece.path for piece in batch]
-    fitting = [each for each in advice if any(map(globs([each.path]).match_file, paths))]
-    return "\n".join(f"- `{each.path}`: {each.instructions}" for each in fitting)
+    return _listed(each for each in advice if any(map(globs([each.path]).match_file, paths)))
+
+
+def _listed(advice: Iterable[PathInstruction]) -> str:
+    return "\n".join(f"- `{each.path}`: {each.instructions}" for each in advice)
 
 
 # --- batches ------------------------------------------------------------------------------------
@@ -203,36 +221,54 @@ def _batches(
         hunks = list(file.hunks())
         lines = head(file)
         blocks = _context(hunks, lines, context_space - context_used)
-        context_used += sum(size for _, size in blocks)
+        own_context = sum(size for _, size in blocks)
+        context_used += own_context
         segments = _segments(hunks, [number for number, _ in blocks], lines)
         for piece in _pieces(file, segments, space):
-            size = tokens(piece.text)
-            if batch and used + size > space:
+            if batch and used + piece.size > space:
                 yield batch
-                batch, used, context_used = [], 0, 0
+                batch, used, context_used = [], 0, own_context
             batch.append(piece)
-            used += size
+            used += piece.size
     if batch:
         yield batch
 
 
 def _pieces(file: FileDiff, segments: list[list[str]], space: int) -> Iterator[_Piece]:
     """The file as one text, or as several where it is too big: cut between segments, then rows."""
-    heading = f"## {_heading(file)}"
+    path, heading = visible(file.path), f"## {_heading(file)}"
+    space = max(space - _Piece(path, heading).size, SMALLEST_PIECE)
     rows: list[str] = []
     used = 0
-    for segment in segments:
-        size = sum(map(tokens, segment))
+    for unit in _units(segments, space):
+        size = sum(map(tokens, unit))
         if rows and used + size > space:
-            yield _Piece(visible(file.path), "\n".join([heading, *rows]))
+            yield _Piece(path, "\n".join([heading, *rows]))
             rows, used = [], 0
-        for row in segment:
-            if rows and used + tokens(row) > space:
-                yield _Piece(visible(file.path), "\n".join([heading, *rows]))
-                rows, used = [], 0
-            rows.append(row)
-            used += tokens(row)
-    yield _Piece(visible(file.path), "\n".join([heading, *rows]))
+        rows += unit
+        used += size
+    yield _Piece(path, "\n".join([heading, *rows]))
+
+
+def _units(segments: Iterable[list[str]], space: int) -> Iterator[list[str]]:
+    """What is to stay together: a segment, or each row of one that is too big."""
+    for segment in segments:
+        if sum(map(tokens, segment)) <= space:
+            yield segment
+        else:
+            yield from ([row] for row in _fitting(segment, space))
+
+
+def _fitting(rows: Iterable[str], space: int) -> Iterator[str]:
+    """The rows; of one that is too long for any call, its parts, each with the number and sign."""
+    length = space * BYTES_PER_TOKEN // LONGEST_CHARACTER - LONGEST_MARK
+    for row in rows:
+        if tokens(row) <= space:
+            yield row
+            continue
+        mark = row[: row.find("\t") + 2]
+        text = row[len(mark) :]
+        yield from (mark + text[start : start + length] for start in range(0, len(text), length))
 
 
 def _heading(file: FileDiff) -> str:
@@ -252,7 +288,8 @@ def _context(hunks: Sequence[Hunk], lines: Sequence[str], budget: int) -> list[t
     """
     shown = {line.new for hunk in hunks for line in hunk.lines}
     chosen: list[tuple[int, int]] = []
-    blocks = context.enclosing(lines, (number for number, _ in _changed(hunks))) if lines else []
+    changed = (number for number, line in numbered(hunks) if line.kind != CONTEXT)
+    blocks = context.enclosing(lines, changed) if lines else []
     for block in sorted(blocks, key=len):
         sizes = [(n, tokens(lines[n - 1]) + 2) for n in block if n not in shown]
         budget -= sum(size for _, size in sizes)
@@ -263,13 +300,15 @@ def _context(hunks: Sequence[Hunk], lines: Sequence[str], budget: int) -> list[t
 
 
 def _segments(
-    hunks: Iterable[Hunk], around: Iterable[int], lines: Sequence[str]
+    hunks: Sequence[Hunk], around: Iterable[int], lines: Sequence[str]
 ) -> list[list[str]]:
     """Rows to show, in runs without a gap: the hunks, and the given lines around them."""
-    rows = [row for hunk in hunks for row in _hunk_rows(hunk)]
+    shown = list(numbered(hunks))
+    openings = {hunk.lines[0]: hunk.section for hunk in hunks}
+    sections = {number: visible(openings[line]) for number, line in shown if line in openings}
+    rows = [(number, _row(line.new, line.kind, line.text)) for number, line in shown]
     rows += [(number, _row(number, " ", lines[number - 1])) for number in around]
     rows.sort(key=lambda row: row[0])  # keeps a hunk's own order: its removed lines share a number
-    sections = {_start(hunk): visible(hunk.section) for hunk in hunks}
     segments: list[list[str]] = []
     end = 0
     for number, row in rows:
@@ -280,29 +319,6 @@ def _segments(
         segments[-1].append(row)
         end = number
     return segments
-
-
-def _hunk_rows(hunk: Hunk) -> Iterator[tuple[int, str]]:
-    for number, line in _numbered(hunk):
-        yield number, _row(line.new, line.kind, line.text)
-
-
-def _changed(hunks: Iterable[Hunk]) -> Iterator[tuple[int, Line]]:
-    for hunk in hunks:
-        yield from ((number, line) for number, line in _numbered(hunk) if line.kind != CONTEXT)
-
-
-def _start(hunk: Hunk) -> int:
-    return next(number for number, _ in _numbered(hunk))
-
-
-def _numbered(hunk: Hunk) -> Iterator[tuple[int, Line]]:
-    """Each line with its number in the new version; a removed one with that of the next line."""
-    number = next((line.new for line in hunk.lines if line.new is not None), 1)
-    for line in hunk.lines:
-        number = line.new if line.new is not None else number
-        yield number, line
-        number += line.kind != REMOVED
 
 
 def _row(number: int | None, kind: str, text: str) -> str:

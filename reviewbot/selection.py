@@ -180,10 +180,13 @@ def _nothing_to_read(file: FileDiff) -> str:
 
 
 def _kind(path: str, attributes: Mapping[tuple[str, str], str]) -> str:
-    for reason in ("generated", "vendored"):
-        value = attributes.get((path, f"linguist-{reason}"))
+    """Why nobody reads such a file; what .gitattributes says goes before our patterns."""
+    values = {name: attributes.get((path, name)) for name in ATTRIBUTES}
+    for name, value in values.items():
         if value in ("set", "true"):
-            return f"{reason} (.gitattributes)"
-        if value in ("unset", "false"):
-            return ""
-    return next((reason for reason, spec in _PATTERNS.items() if spec.match_file(path)), "")
+            return f"{name.removeprefix('linguist-')} (.gitattributes)"
+    for reason, spec in _PATTERNS.items():
+        name = "linguist-vendored" if reason == "vendored" else "linguist-generated"
+        if values[name] not in ("unset", "false") and spec.match_file(path):
+            return reason
+    return ""

@@ -79,3 +79,23 @@ def fake() -> Iterator[FakeGateway]:
     """A gateway on loopback that does what the test says."""
     with serving() as gateway:
         yield gateway
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that writes the golden files anew."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Hold a text against a file of `tests/golden/`: `golden(file name, text)`."""
+    update = request.config.getoption("--update-golden")
+
+    def check(name: str, text: str) -> None:
+        file = Path(__file__).parent / "golden" / name
+        if update:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, "utf-8")
+        assert text == file.read_text("utf-8"), f"{name}: see it, or run with --update-golden"
+
+    return check

@@ -37,7 +37,8 @@ class DryRun:
         def noted() -> Iterator[PricedRequest]:
             for each in requests:
                 request = each.request
-                batches[request.batch] = (len(request.paths), request.prefix_tokens)
+                files = max(len(request.paths), batches.get(request.batch, (0, 0))[0])
+                batches[request.batch] = (files, request.prefix_tokens)
                 if keep_messages:
                     kept.append(_entry(each))
                 yield each

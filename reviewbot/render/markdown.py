@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity
@@ -32,32 +32,65 @@ def _coverage(report: Report) -> Iterator[str]:
     yield words.files(report)
     yield from words.exceptions(report)
     yield words.usage(report)
+    if dropped := words.dropped(report):
+        yield dropped
 
 
 def _finding(comment: Comment) -> Iterator[str]:
     yield f"### {_line(comment.title)}"
-    yield f"{_code(words.place(comment))} · {', '.join(comment.checklists)} · `{comment.id}`"
+    names = _line(", ".join(comment.checklists))
+    yield f"{_code(visible(words.place(comment)))} · {names} · {_code(comment.id)}"
     if comment.anchor_note:
         yield f"_{_line(comment.anchor_note)}_"
     if comment.frame:
-        yield _fenced("diff", "\n".join(f"{line.kind}{line.text}" for line in comment.frame))
-    yield "\n".join(visible(line) for line in comment.body.strip().splitlines())
+        yield _fenced(
+            "diff", "\n".join(f"{each.kind}{visible(each.text)}" for each in comment.frame)
+        )
+    yield "\n".join(_inert(comment.body.strip().split("\n")))
     if comment.suggestion:
         text = comment.suggestion.removesuffix("\n").split("\n")
         yield "Suggestion:\n\n" + _fenced("", "\n".join(map(visible, text)))
 
 
 def _checklist(checklist: AnsweredChecklist) -> str:
-    lines = [f"**{checklist.name}**", ""]
+    lines = [f"**{_line(checklist.name)}**", ""]
     for item in checklist.items:
         note = f" ({_line(item.note)})" if item.note else ""
-        lines.append(f"- {words.TICKS[item.status]} {item.text}{note}")
+        lines.append(f"- {words.TICKS[item.status]} {_line(item.text)}{note}")
     return "\n".join(lines)
 
 
 def _line(text: str) -> str:
-    """Text for the middle of a line: no line end, and no mark-up that begins a block or a tag."""
-    return " ".join(visible(text.replace("\n", " ")).split()).replace("<", "&lt;")
+    """Text for the middle of a line: no line end, no tag, no image."""
+    return _escaped(words.line(text))
+
+
+# A code span, or what begins a tag, a comment or an image.
+_ACTIVE = re.compile(r"(?<!`)(`+)(?!`)(?:.*?[^`])\1(?!`)|<(?=[a-zA-Z/!?])|!(?=\[)")
+
+
+def _escaped(line: str) -> str:
+    escapes = {"<": "&lt;", "!": "\\!"}
+    return _ACTIVE.sub(lambda match: escapes.get(match[0], match[0]), line)
+
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+
+
+def _inert(lines: Iterable[str]) -> Iterator[str]:
+    """The model's Markdown: nothing loads or hides anything, no code block stays open."""
+    fence = ""
+    for line in map(visible, lines):
+        mark = _FENCE.match(line)
+        if not fence:
+            fence = mark[1] if mark else ""
+            yield line if mark else _escaped(line)
+            continue
+        if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
+            fence = ""
+        yield line
+    if fence:
+        yield fence
 
 
 def _code(text: str) -> str:

@@ -29,13 +29,10 @@ _STATUS_COLORS = {Status.PASS: "green", Status.FAIL: "red", Status.UNANSWERED: "
 def render(report: Report, style: Style) -> str:
     """Findings by file with the code around them, ticked checklists, coverage and cost."""
     blocks = list(_findings(report, style))
-    dropped = [comment for comment in report.findings if comment.state == "dropped"]
-    if dropped:
-        reasons = sorted({comment.drop_reason or "" for comment in dropped})
-        blocks.append(f"{len(dropped)} more in the JSON report only: {'; '.join(reasons)}")
+    blocks.append(words.line(words.dropped(report)))
     blocks.append("\n".join(_checklist(each, style) for each in report.checklists))
-    notes = [f"! {visible(warning)}" for warning in report.warnings]
-    notes += words.exceptions(report)
+    notes = [f"! {words.line(warning)}" for warning in report.warnings]
+    notes += map(words.line, words.exceptions(report))
     if notes:
         blocks.append("\n".join(notes))
     blocks.append("\n".join((_verdict(report, style), words.files(report), words.usage(report))))
@@ -51,19 +48,19 @@ def _verdict(report: Report, style: Style) -> str:
 def _findings(report: Report, style: Style) -> Iterator[str]:
     standing = sorted(report.standing, key=lambda c: (c.path, c.line is None, c.line or 0))
     for path, comments in groupby(standing, key=lambda comment: comment.path):
-        yield _paint(path, style, bold=True, underline=style.color)
+        yield _paint(visible(path), style, bold=True, underline=style.color)
         for comment in comments:
             yield textwrap.indent("\n".join(_finding(comment, style)), "  ")
 
 
 def _finding(comment: Comment, style: Style) -> Iterator[str]:
     severity = _paint(str(comment.severity).upper(), style, fg=_COLORS[comment.severity], bold=True)
-    place = _paint(words.place(comment), style, fg="cyan")
-    names = f"{', '.join(comment.checklists)}  {comment.id}"
+    place = _paint(visible(words.place(comment)), style, fg="cyan")
+    names = words.line(f"{', '.join(comment.checklists)}  {comment.id}")
     yield f"{severity}  {place}  {_paint(names, style, dim=True)}"
-    yield _paint(visible(comment.title), style, bold=True)
+    yield _paint(words.line(comment.title), style, bold=True)
     if comment.anchor_note:
-        yield _paint(f"({comment.anchor_note})", style, dim=True)
+        yield _paint(f"({words.line(comment.anchor_note)})", style, dim=True)
     yield from _frame(comment, style)
     yield from _wrapped(comment.body, style.width - 2)
     if comment.suggestion:
@@ -77,7 +74,7 @@ def _frame(comment: Comment, style: Style) -> Iterator[str]:
     digits = max((len(str(entry.line)) for entry in frame), default=0)
     for entry in frame:
         mark = ">" if entry in _own_lines(comment) else " "
-        line = f"{mark} {entry.line:>{digits}} {entry.kind} {entry.text}"
+        line = f"{mark} {entry.line:>{digits}} {entry.kind} {visible(entry.text)}"
         yield _paint(line, style, bold=mark == ">", dim=mark != ">")
     if len(comment.frame) > LONGEST_FRAME:
         yield f"  {'':>{digits}} … {len(comment.frame) - LONGEST_FRAME} more lines"
@@ -94,7 +91,7 @@ def _own_lines(comment: Comment) -> Sequence[FrameLine]:
 
 def _suggestion(comment: Comment, style: Style) -> Iterator[str]:
     for entry in _own_lines(comment):
-        yield _paint(f"- {entry.text}", style, fg="red")
+        yield _paint(f"- {visible(entry.text)}", style, fg="red")
     for line in comment.suggestion.removesuffix("\n").split("\n"):
         yield _paint(f"+ {visible(line)}", style, fg="green")
 
@@ -112,11 +109,11 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 
 
 def _checklist(checklist: AnsweredChecklist, style: Style) -> str:
-    lines = [_paint(checklist.name, style, bold=True)]
+    lines = [_paint(words.line(checklist.name), style, bold=True)]
     for item in checklist.items:
         tick = _paint(words.TICKS[item.status], style, fg=_STATUS_COLORS.get(item.status))
-        note = f" ({visible(item.note)})" if item.note and item.status != Status.PASS else ""
-        first, *rest = textwrap.wrap(item.text + note, style.width - 4)
+        note = f" ({item.note})" if item.note and item.status != Status.PASS else ""
+        first, *rest = textwrap.wrap(words.line(item.text + note), style.width - 4) or [""]
         lines += [f"  {tick} {first}", *(f"    {line}" for line in rest)]
     return "\n".join(lines)
 

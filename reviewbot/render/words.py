@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity, Status
 from reviewbot.report import Coverage, Report
-from reviewbot.text import plural
+from reviewbot.text import plural, visible
 
 TICKS = {
     Status.PASS: "✓",
@@ -31,6 +31,19 @@ def verdict(report: Report) -> str:
         case "failed":
             return "FAILED: nothing could be reviewed."
     return "Nothing to review."
+
+
+def line(text: str) -> str:
+    """Text of any origin as one line without hidden characters."""
+    return visible(" ".join(text.split()))
+
+
+def dropped(report: Report) -> str:
+    """How many findings stand in the JSON report only, and why; empty where none do."""
+    reasons = [each.drop_reason or "" for each in report.findings if each.state == "dropped"]
+    if not reasons:
+        return ""
+    return f"{len(reasons)} more in the JSON report only: {'; '.join(sorted(set(reasons)))}"
 
 
 def severities(comments: Iterable[Comment]) -> str:

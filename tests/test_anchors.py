@@ -1,0 +1,395 @@
+"""Law: the lines of a comment come from the diff, never from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import added_file, claim, diff, file_diff, renamed
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.anchors import Comment, numbered, place
+from reviewbot.diff import FileDiff
+from reviewbot.text import visible
+
+HUNKS = """\
+@@ -10,7 +10,8 @@ def total(cart):
+     price = 0
+-    for item in cart.items:
+-        price += item.price
++    for item in cart.entries:
++        price += item.price * item.count
++        price -= item.discount or 0
+     check(price)
+     return price
+
+     # done
+@@ -40,4 +41,4 @@ def refund(cart):
+     check(price)
+-    require_admin(cart.user)
++    log(cart.user)
+     pay(cart)
+     close(cart)
+"""
+FILE = file_diff("shop/cart.py", HUNKS)
+
+
+def nothing(_: FileDiff) -> Sequence[str]:
+    return ()
+
+
+def place_one(file: FileDiff = FILE, head: Sequence[str] = (), **changes: Any) -> Comment:
+    changes = {"path": file.path, **changes}
+    changes.setdefault("end_line", changes.get("line", 0))
+    (comment,) = place([file], [claim(**changes)], lambda _: head)
+    return comment
+
+
+def where(comment: Comment) -> tuple[str, int | None, int | None]:
+    return comment.side, comment.line, comment.end_line
+
+
+@pytest.mark.parametrize(
+    ("line", "quote", "expected"),
+    [
+        (12, "        price += item.price * item.count", ("new", 12, 12)),
+        (12, "price += item.price * item.count", ("new", 12, 12)),
+        (12, "price  +=\titem.price * item.count  ", ("new", 12, 12)),
+        (12, "price += item.price * item.count\n        price -= item.dis", ("new", 12, 12)),
+        (12, "\n\nprice += item.price * item.count", ("new", 12, 12)),
+        (12, "12\t+        price += item.price * item.count", ("new", 12, 12)),
+        (12, "12 +        price += item.price * item.count", ("new", 12, 12)),
+        (12, "+        price += item.price * item.count", ("new", 12, 12)),
+        (12, "12\t        price += item.price * item.count", ("new", 12, 12)),
+        (12, "price += item.price * item.count\r", ("new", 12, 12)),
+        (12, "item.price * item.count", ("new", 12, 12)),
+        (14, "    check(price)", ("new", 14, 14)),
+        (41, "    check(price)", ("new", 41, 41)),
+        (42, "log(cart.user)", ("new", 42, 42)),
+        (42, "require_admin(cart.user)", ("old", 41, 41)),
+        (42, "-    require_admin(cart.user)", ("old", 41, 41)),
+        (11, "price += item.price", ("old", 12, 12)),
+    ],
+)
+def test_line_and_quote_agree_so_it_is_anchored_there(
+    line: int, quote: str, expected: tuple[str, int, int]
+) -> None:
+    comment = place_one(line=line, quote=quote)
+    assert where(comment) == expected
+    assert (comment.anchored, comment.anchor_note, comment.drop_reason) == (True, "", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "quote", "expected", "note"),
+    [
+        (99, "log(cart.user)", 42, "the model said line 99; what it quotes is line 42"),
+        (11, "log(cart.user)", 42, "the model said line 11; what it quotes is line 42"),
+        (0, "log(cart.user)", 42, "the model named no line; what it quotes is line 42"),
+        (7, "item.discount or 0", 13, "the model said line 7; what it quotes is line 13"),
+    ],
+)
+def test_a_quote_that_stands_once_elsewhere_moves_the_comment_with_a_note(
+    line: int, quote: str, expected: int, note: str
+) -> None:
+    comment = place_one(line=line, quote=quote)
+    assert where(comment) == ("new", expected, expected)
+    assert comment.anchor_note == note
+
+
+def test_a_removed_line_quoted_from_afar_moves_to_the_old_side() -> None:
+    comment = place_one(line=3, quote="require_admin(cart.user)")
+    assert where(comment) == ("old", 41, 41)
+    assert (
+        comment.anchor_note == "the model said line 3; what it quotes is line 41 of the old version"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "quote", "note"),
+    [
+        (20, "check(price)", "the quoted line stands 2 times in the change"),
+        (20, "cart.user", "the quoted line stands 2 times in the change"),
+        (12, "launch()", "the quoted line is not in the change"),
+        (12, "price", "the quoted line is not in the change"),
+        (12, "", "the finding quotes no line of the change"),
+        (12, " \n\t\n", "the finding quotes no line of the change"),
+        (12, "12\t+", "the quoted line is not in the change"),
+    ],
+)
+def test_a_finding_without_a_sure_line_stays_without_one_and_says_why(
+    line: int, quote: str, note: str
+) -> None:
+    comment = place_one(line=line, quote=quote, suggestion="x")
+    assert where(comment) == ("new", None, None)
+    assert (comment.anchored, comment.state, comment.drop_reason) == (False, "new", None)
+    assert comment.anchor_note == note
+    assert (comment.suggestion, comment.frame) == ("", ())
+    assert comment.path == "shop/cart.py"
+
+
+def test_a_path_that_is_not_in_the_diff_drops_the_finding_with_the_reason() -> None:
+    comment = place_one(path="../etc/passwd", line=12, quote="log(cart.user)")
+    assert (comment.state, comment.drop_reason) == ("dropped", "its path is not in the diff")
+    assert (comment.anchored, comment.line, comment.path) == (False, None, "../etc/passwd")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "./shop/cart.py",
+        "`shop/cart.py`",
+        "/shop/cart.py",
+        " shop/cart.py\n",
+        "shop/cart.py (modified, +4 -3)",
+        "`./shop/cart.py`",
+    ],
+)
+def test_a_path_with_decoration_is_found(path: str) -> None:
+    comment = place_one(path=path, line=42, quote="log(cart.user)")
+    assert (comment.path, comment.line) == ("shop/cart.py", 42)
+
+
+def test_a_path_with_a_hidden_character_is_found_as_the_model_sees_it() -> None:
+    file = file_diff("a\u200bb.py")
+    assert place_one(file, path="a<U+200B>b.py", line=1).path == "a<U+200B>b.py"
+    assert place_one(file, path="a<U+200B>b.py", line=1).anchored
+
+
+def test_a_renamed_file_is_found_by_its_old_name() -> None:
+    file = renamed(FILE, "shop/basket.py")
+    comment = place_one(file, path="shop/basket.py", line=42, quote="log(cart.user)")
+    assert (comment.path, comment.line) == ("shop/cart.py", 42)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_new_file_in_the_place_of_a_renamed_one_goes_before_it(turn: int) -> None:
+    files = [renamed(file_diff("b.py"), "a.py"), added_file("a.py", ["new"])][::turn]
+    (comment,) = place(files, [claim(path="a.py", line=1, quote="new")], nothing)
+    assert comment.path == "a.py"
+
+
+# --- ranges -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "end_line", "quote", "expected"),
+    [
+        (11, 13, "for item in cart.entries:", ("new", 11, 13)),
+        (11, 17, "for item in cart.entries:", ("new", 11, 17)),
+        (11, 0, "for item in cart.entries:", ("new", 11, 11)),
+        (11, 4, "for item in cart.entries:", ("new", 11, 11)),
+        (61, 63, "for item in cart.entries:", ("new", 11, 13)),
+        (11, 12, "for item in cart.items:", ("old", 11, 12)),
+    ],
+)
+def test_a_range_within_one_hunk_is_kept(
+    line: int, end_line: int, quote: str, expected: tuple[str, int, int]
+) -> None:
+    assert where(place_one(line=line, end_line=end_line, quote=quote)) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "end_line", "quote", "expected"),
+    [
+        (11, 18, "for item in cart.entries:", ("new", 11, 11)),
+        (11, 42, "for item in cart.entries:", ("new", 11, 11)),
+        (11, 10**9, "for item in cart.entries:", ("new", 11, 11)),
+        (11, 13, "for item in cart.items:", ("old", 11, 11)),
+    ],
+)
+def test_a_range_that_leaves_its_hunk_shrinks_to_the_first_line_and_loses_its_suggestion(
+    line: int, end_line: int, quote: str, expected: tuple[str, int, int]
+) -> None:
+    comment = place_one(line=line, end_line=end_line, quote=quote, suggestion="x")
+    assert where(comment) == expected
+    assert "do not lie together in one hunk; the first is shown" in comment.anchor_note
+    assert comment.suggestion == ""
+
+
+def test_a_suggestion_stays_with_its_range_and_goes_with_a_removed_line() -> None:
+    kept = place_one(line=11, end_line=12, quote="for item in cart.entries:", suggestion="x")
+    assert kept.suggestion == "x"
+    assert place_one(line=42, quote="require_admin(cart.user)", suggestion="x").suggestion == ""
+
+
+def test_the_frame_shows_the_range_with_two_lines_around_it() -> None:
+    frame = place_one(line=12, end_line=13, quote="price += item.price * item.count").frame
+    assert [(entry.line, entry.kind) for entry in frame] == [
+        *((12, "-"), (11, "+"), (12, "+"), (13, "+")),
+        *((14, " "), (15, " ")),
+    ]
+    assert frame[1].text == "    for item in cart.entries:"
+
+
+def test_the_frame_of_a_removed_line_ends_at_the_hunk() -> None:
+    frame = place_one(line=42, quote="require_admin(cart.user)").frame
+    assert [(entry.line, entry.kind) for entry in frame] == [
+        *((41, " "), (41, "-"), (42, "+"), (43, " ")),
+    ]
+
+
+# --- odd text -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "quote"),
+    [
+        ("call()\r", "call()"),
+        ("a = 'x\u200by'", "a = 'x<U+200B>y'"),
+        ("a = 'x\u2028y'", "a = 'x<U+2028>y'"),
+        ("\x0cpaginate()", "paginate()"),
+        ("\x0cpage()", "<U+000C>page()"),
+        ("caf\udce9()", "café()"),
+        ("- item of a list", "- item of a list"),
+        ("1 + 2", "1 + 2"),
+        ("}", "}"),
+    ],
+)
+def test_lines_with_odd_characters_are_found_as_they_are_shown(line: str, quote: str) -> None:
+    file = file_diff(hunks=f"@@ -1 +1 @@\n-old\n+{line}\n")
+    comment = place_one(file, line=1, quote=quote)
+    assert (where(comment), comment.quote) == (("new", 1, 1), visible(line))
+
+
+def test_the_quote_of_a_comment_is_the_line_and_not_what_the_model_wrote() -> None:
+    assert place_one(line=42, quote="42\t+ log(cart.user)").quote == "    log(cart.user)"
+
+
+def test_a_title_is_made_of_the_body_where_there_is_none() -> None:
+    assert place_one(title="", body="It fails.\nBadly.").title == "It fails."
+
+
+def test_who_said_what_stays_with_the_comment() -> None:
+    comment = place_one(line=42, quote="log(cart.user)", confidence=3, item="")
+    assert (comment.checklists, comment.items, comment.confidence) == (("correctness",), (), 3)
+    assert (comment.model, comment.state) == ("claude-sonnet", "new")
+
+
+# --- fingerprints -------------------------------------------------------------------------------
+
+TWICE = ["def a():", "    return None", "def b():", "    return None"]
+
+
+def fingerprint(file: FileDiff, head: Sequence[str] = (), **changes: Any) -> str:
+    comment = place_one(file, head, **changes)
+    assert comment.anchored
+    return comment.fingerprint
+
+
+@pytest.mark.parametrize("head", [TWICE, ()], ids=["head", "patch alone"])
+def test_equal_lines_have_distinct_fingerprints(head: Sequence[str]) -> None:
+    file = added_file("a.py", TWICE)
+    prints = {fingerprint(file, head, line=line, quote="return None") for line in (2, 4)}
+    assert len(prints) == 2
+
+
+def test_equal_removed_lines_are_told_apart_by_number() -> None:
+    file = file_diff(hunks="@@ -1,5 +1,3 @@\n-lock()\n a\n b\n-lock()\n c\n")
+    comments = [place_one(file, line=line, quote="lock()") for line in (1, 3)]
+    assert [where(comment) for comment in comments] == [("old", 1, 1), ("old", 4, 4)]
+    assert comments[0].fingerprint != comments[1].fingerprint
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_a_fingerprint_stays_when_lines_are_added_above(head: bool) -> None:
+    longer = ["import os", "", *TWICE]
+    before = fingerprint(added_file("a.py", TWICE), TWICE if head else (), line=4, quote=TWICE[3])
+    after = fingerprint(added_file("a.py", longer), longer if head else (), line=6, quote=TWICE[3])
+    assert before == after
+
+
+def test_a_fingerprint_stays_when_the_indentation_or_the_words_of_the_model_change() -> None:
+    one = fingerprint(added_file("a.py", ["x = f( y )"]), line=1, quote="x = f( y )")
+    other = added_file("a.py", ["    x =  f( y )\r"])
+    assert one == fingerprint(other, line=1, quote="x = f( y )", title="?", body="?", severity=None)
+
+
+@pytest.mark.parametrize("changes", [{"item": "other"}, {"line": 1, "quote": "def a():"}])
+def test_another_item_or_line_has_another_fingerprint(changes: dict[str, Any]) -> None:
+    base: dict[str, Any] = {"line": 2, "quote": "return None"}
+    file = added_file("a.py", TWICE)
+    assert fingerprint(file, **base) != fingerprint(file, **(base | changes))
+
+
+def test_unanchored_findings_go_by_checklist_path_and_item() -> None:
+    one, other = (place_one(line=line, quote="?" * line).fingerprint for line in (1, 2))
+    assert one == other
+    assert place_one(quote="", item="other").fingerprint != one
+
+
+def test_the_head_is_read_once_a_file_and_only_where_it_is_needed() -> None:
+    read: list[str] = []
+
+    def head(file: FileDiff) -> Sequence[str]:
+        read.append(file.path)
+        return ["new", "new"]
+
+    files = [file_diff("a.py"), file_diff("b.py")]
+    place(files, [claim(path="a.py"), claim(path="a.py"), claim(path="b.py", quote="")], head)
+    assert read == ["a.py"]
+
+
+# --- numbers and properties ---------------------------------------------------------------------
+
+
+def test_removed_lines_have_the_number_of_the_next_line() -> None:
+    rows = [(number, line.kind) for number, line in numbered(FILE.hunks())]
+    assert rows[:6] == [(10, " "), (11, "-"), (11, "-"), (11, "+"), (12, "+"), (13, "+")]
+    assert rows[-4:] == [(42, "-"), (42, "+"), (43, " "), (44, " ")]
+
+
+def test_hunks_of_removed_lines_alone_are_numbered_by_the_hunks_before() -> None:
+    patch = "@@ -1 +1,2 @@\n a\n+b\n@@ -10,2 +10,0 @@\n-c\n-d\n@@ -20 +18,0 @@\n-e\n"
+    rows = [(number, line.kind) for number, line in numbered(file_diff(hunks=patch).hunks())]
+    assert rows == [(1, " "), (2, "+"), (11, "-"), (11, "-"), (19, "-")]
+
+
+TEXTS = ["a", "b", "return total", "  return total", "return total or 0", "", "}", "-x", "12"]
+LINES = st.lists(st.tuples(st.sampled_from(" +-"), st.sampled_from(TEXTS)), min_size=1, max_size=9)
+
+
+def hunk(lines: list[tuple[str, str]], start: int) -> str:
+    old, new = (sum(kind in sign for kind, _ in lines) for sign in (" -", " +"))
+    rows = "".join(f"{kind}{text}\n" for kind, text in lines)
+    return f"@@ -{start},{old} +{start},{new} @@\n{rows}"
+
+
+QUOTES = st.sampled_from([*TEXTS, "return", "+return total", "3\t-return total"]) | st.text(
+    max_size=9
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=3), QUOTES, st.integers(0, 60), st.integers(0, 70))
+def test_an_anchored_comment_stands_on_lines_of_the_diff_and_quotes_the_first(
+    hunks: list[list[tuple[str, str]]], quote: str, line: int, end_line: int
+) -> None:
+    file = file_diff(hunks="".join(hunk(lines, 1 + 20 * i) for i, lines in enumerate(hunks)))
+    comment = place_one(file, line=line, end_line=end_line, quote=quote)
+    if comment.line is None or comment.end_line is None:
+        assert (comment.anchored, bool(comment.anchor_note)) == (False, True)
+        return
+    sides = [_side(lines, comment.side) for lines in (each.lines for each in file.hunks())]
+    (mine,) = [side for side in sides if comment.line in side]
+    assert set(range(comment.line, comment.end_line + 1)) <= set(mine)
+    assert comment.quote == visible(mine[comment.line])
+
+
+def _side(lines: Sequence[Any], side: str) -> dict[int, str]:
+    number = "old" if side == "old" else "new"
+    return {getattr(line, number): line.text for line in lines if getattr(line, number)}
+
+
+def test_each_claim_has_its_comment_in_the_same_order() -> None:
+    claims = [claim(path="b.py"), claim(path="?"), claim(path="a.py"), claim(path="b.py", quote="")]
+    claims = [replace(each, checklist=str(n)) for n, each in enumerate(claims)]
+    comments = place([file_diff("a.py"), file_diff("b.py")], claims, nothing)
+    assert [comment.checklists for comment in comments] == [("0",), ("1",), ("2",), ("3",)]
+
+
+def test_a_deleted_file_takes_comments_on_its_old_side() -> None:
+    header = "diff --git a/x b/x\ndeleted file mode 100644\n--- a/x\n+++ /dev/null\n"
+    (file,) = diff(f"{header}@@ -1,2 +0,0 @@\n-a()\n-b()\n").files
+    assert where(place_one(file, line=1, quote="b()")) == ("old", 2, 2)
