@@ -35,6 +35,7 @@ Exit codes, the first that applies:
 
 def main() -> NoReturn:
     """Run the program; every expected failure ends in one clear line and its exit code."""
+    _replace_closed_streams()
     try:
         code = cli.main(prog_name="reviewbot", standalone_mode=False)
     except click.exceptions.Abort:
@@ -47,6 +48,14 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _replace_closed_streams() -> None:
+    """Have something to write to, and nothing to read, where the caller has closed a stream."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open("r+", encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, nothing)
+
+
 def _fail(message: str, code: int) -> NoReturn:
     _say(message)
     sys.exit(code)
@@ -54,6 +63,12 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _say(message: str) -> None:
     click.echo(f"reviewbot: {message}", err=True)
+
+
+def _show(text: str) -> None:
+    from reviewbot.output import Destination  # noqa: PLC0415
+
+    Destination(None, "text").write(text)
 
 
 def _sentences(error: ReviewbotError) -> str:
@@ -236,7 +251,7 @@ def checklists_(context: click.Context) -> None:
         for name, checklist in house.checklists.items():
             mark = "on " if name in active else "off"
             origin = "" if checklist.origin == "shipped" else f"  ({checklist.origin})"
-            click.echo(f"{name:<{width}}  {mark}  {checklist.description}{origin}")
+            _show(f"{name:<{width}}  {mark}  {checklist.description}{origin}\n")
 
 
 @checklists_.command()
@@ -247,7 +262,7 @@ def show(name: str) -> None:
 
     house = local.house(local.home(Path.cwd()), {})
     (chosen,) = checklists.choose(house.checklists, [name])
-    click.echo(house.sources[f"{chosen.name}.md"], nl=False)
+    _show(house.sources[f"{chosen.name}.md"])
 
 
 @cli.command("config")
@@ -268,12 +283,12 @@ def config_(*, schema: bool, config_file: Path | None) -> None:
     from reviewbot.config import json_schema, listing  # noqa: PLC0415
 
     if schema:
-        click.echo(json_schema())
+        _show(json_schema() + "\n")
         return
     model = os.environ.get("REVIEWBOT_MODEL")
     overrides = {"model": ("REVIEWBOT_MODEL", model)} if model else {}
     house = local.house(local.home(Path.cwd()), overrides, config_file)
-    click.echo(listing(house.settings))
+    _show(listing(house.settings) + "\n")
 
 
 @cli.command()

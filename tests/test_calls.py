@@ -169,7 +169,7 @@ def test_no_request_is_no_outcome(fake: FakeGateway, gateway: Gateway) -> None:
 def test_a_gateway_that_hangs_ends_at_the_deadline(fake: FakeGateway, gateway: Gateway) -> None:
     fake.react = lambda call: fg.hanging if call.checklist == "b" else streamed(WHOLE)
     requests = [request(name, number) for number, name in enumerate("abcd")]
-    outcomes = run(gateway, requests, jobs=2, seconds=0.5)
+    outcomes = run(gateway, requests, jobs=2, seconds=1.5)
     late = "the time limit of the run is over (timeout)"
     assert by_checklist(outcomes) == {"a": "", "b": late, "c": "", "d": ""}
     assert not fake.released.is_set()

@@ -319,10 +319,11 @@ def test_standard_output_that_is_full(program: Program, arguments: list[str]) ->
     assert "standard output cannot be written: No space left on device" in done.err
 
 
-def test_nobody_reads_standard_output(program: Program) -> None:
+@pytest.mark.parametrize("arguments", [["diff", *JSON], ["checklists"], ["config", "--schema"]])
+def test_nobody_reads_standard_output(program: Program, arguments: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = program("diff", *JSON, stdout=writing)
+    done = program(*arguments, stdout=writing)
     os.close(writing)
     assert done.code == 5
     assert "standard output cannot be written: Broken pipe" in done.err
@@ -349,6 +350,21 @@ def test_min_severity_keeps_the_others_in_the_json(program: Program) -> None:
     text = program("diff", "--checklist", "style", "--min-severity", "medium").out
     assert "app.py:2" not in text
     assert "1 more in the JSON report only: below min_severity (medium)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"),
+    [(["diff", *JSON, "--fail-on", "low"], (1, 2), 1), (["diff", "--patch", "-"], (0,), 0)],
+)
+def test_streams_that_are_closed(
+    program: Program, arguments: list[str], closed: tuple[int, ...], code: int
+) -> None:
+    redirections = " ".join(f"{stream}>&-" for stream in closed)
+    shell = ["sh", "-c", f'exec "$@" {redirections}', "sh", *program.command(*arguments)]
+    done = subprocess.run(
+        shell, cwd=program.folder, env=program.environment, capture_output=True, check=False
+    )
+    assert finished(done.returncode, done.stdout, done.stderr).code == code
 
 
 # --- the dry run --------------------------------------------------------------------------------
@@ -598,7 +614,8 @@ def test_nothing_to_review_needs_no_gateway(
 
 # --- gateways -----------------------------------------------------------------------------------
 
-QUICK = ("--timeout", "1", "--call-timeout", "0.3")
+ONE_TRY = ("--timeout", "1")  # the wait for a second one goes beyond it
+IMPATIENT = (*ONE_TRY, "--call-timeout", "0.3")
 
 
 @pytest.mark.parametrize(
@@ -648,20 +665,21 @@ def test_a_gateway_that_no_call_gets_through(
 ) -> None:
     fake.routes |= {"/key/info": key_info} if key_info else {}
     fake.plan(reaction or streamed(fg.CLEAN))
-    done = program("diff", "main", *QUICK)
+    impatient = IMPATIENT if key_info is fg.hanging else ()
+    done = program("diff", "main", *impatient)
     assert (done.code, done.out) == (4, "")
     assert words in done.err
     assert len(fake.calls) <= 4
 
 
 @pytest.mark.parametrize(
-    ("reaction", "code", "status", "reason"),
+    ("reaction", "limits", "code", "reason"),
     [
-        (fg.hanging, 4, "failed", "did not answer in time (call_timeout)"),
-        (failed(500, "", "oops"), 4, "failed", "provider failed (500): oops"),
-        (fg.broken(), 4, "failed", "the connection to "),
-        (streamed("I'd rather not."), 3, "incomplete", "cannot be read"),
-        (streamed(""), 3, "incomplete", "empty answer"),
+        (fg.hanging, IMPATIENT, 4, "did not answer in time (call_timeout)"),
+        (failed(500, "", "oops"), ONE_TRY, 4, "provider failed (500): oops"),
+        (fg.broken(), ONE_TRY, 4, "the connection to "),
+        (streamed("I'd rather not."), (), 3, "cannot be read"),
+        (streamed(""), (), 3, "empty answer"),
     ],
 )
 def test_all_calls_fail(
@@ -669,13 +687,14 @@ def test_all_calls_fail(
     fake: FakeGateway,
     *,
     reaction: Reaction,
+    limits: tuple[str, ...],
     code: int,
-    status: str,
     reason: str,
 ) -> None:
     fake.plan(reaction)
-    done = program("diff", "main", "--format", "json", *QUICK)
-    assert (done.code, done.report["status"]) == (code, status)
+    done = program("diff", "main", "--format", "json", *limits)
+    assert done.code == code
+    assert done.report["status"] == ("failed" if code == 4 else "incomplete")
     entries = done.report["coverage"]
     assert {entry["status"] for entry in entries} == {"failed"}
     assert all(reason in entry["reason"] for entry in entries)
