@@ -308,7 +308,7 @@ def _bare(claim: Claim) -> Comment:
         side="new",
         severity=claim.severity,
         confidence=finding.confidence,
-        title=finding.title or finding.body.partition("\n")[0][:80],
+        title=finding.title or finding.body.strip().partition("\n")[0][:80] or "(no title)",
         body=finding.body,
         suggestion=finding.suggestion,
         quote=finding.quote,

@@ -48,7 +48,7 @@ class FrontMatter(BaseModel):
 
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
-    items: Annotated[tuple[Item, ...], BeforeValidator(_items), Field(min_length=1)]
+    items: Annotated[tuple[Item, ...], Field(min_length=1), BeforeValidator(_items)]
     severity: Severity = Severity.MEDIUM
     paths: tuple[str, ...] = ()
     model: str | None = None
@@ -131,8 +131,8 @@ def _parse(name: str, text: str, origin: str) -> Checklist:
             f"{where}: a checklist begins with front matter between two lines of ---",
             "See one with: reviewbot checklists show security",
         )
-    try:
-        front = FrontMatter.model_validate(yaml.safe_load(match[1]))
+    try:  # the LF stands for the first ---, so that errors name the lines of the file
+        front = FrontMatter.model_validate(yaml.safe_load("\n" + match[1]))
     except yaml.YAMLError as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     except ValidationError as error:

@@ -43,8 +43,8 @@ class Config(BaseModel):
     ] = "claude-sonnet"
     checklists: Annotated[
         tuple[str, ...],
-        BeforeValidator(_one_or_many),
         Field(min_length=1, description="checklists to run, by name"),
+        BeforeValidator(_one_or_many),
     ] = ("security", "performance", "style", "correctness")
     path_filters: Annotated[
         tuple[str, ...],

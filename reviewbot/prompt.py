@@ -16,7 +16,7 @@ from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
 from reviewbot.diff import CONTEXT, FileDiff, Hunk
 from reviewbot.errors import GatewayError
-from reviewbot.selection import Skipped, globs
+from reviewbot.selection import Filter, Skipped, globs
 from reviewbot.text import fenced, plural, visible
 
 BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for every model
@@ -168,10 +168,8 @@ def requests(
 
 def meant_for(checklist: Checklist, paths: Sequence[str]) -> tuple[str, ...]:
     """Those of the paths that a checklist looks at."""
-    if not checklist.paths:
-        return tuple(paths)
-    spec = globs(checklist.paths)
-    return tuple(path for path in paths if spec.match_file(path))
+    wanted = Filter(checklist.paths)
+    return tuple(path for path in paths if wanted.passes(path))
 
 
 def _overview(files: Sequence[FileDiff], skipped: Sequence[Skipped]) -> str:

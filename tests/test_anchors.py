@@ -259,7 +259,8 @@ def test_the_quote_of_a_comment_is_the_line_and_not_what_the_model_wrote() -> No
 
 
 def test_a_title_is_made_of_the_body_where_there_is_none() -> None:
-    assert place_one(title="", body="It fails.\nBadly.").title == "It fails."
+    assert place_one(title="", body="\nIt fails.\nBadly.").title == "It fails."
+    assert place_one(title="", body=" ").title == "(no title)"
 
 
 def test_who_said_what_stays_with_the_comment() -> None:

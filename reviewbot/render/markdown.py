@@ -46,7 +46,8 @@ def _finding(comment: Comment) -> Iterator[str]:
         yield _fenced(
             "diff", "\n".join(f"{each.kind}{visible(each.text)}" for each in comment.frame)
         )
-    yield "\n".join(_inert(comment.body.strip().split("\n")))
+    if body := comment.body.strip():
+        yield "\n".join(_inert(body.split("\n")))
     if comment.suggestion:
         text = comment.suggestion.removesuffix("\n").split("\n")
         yield "Suggestion:\n\n" + _fenced("", "\n".join(map(visible, text)))
@@ -56,7 +57,8 @@ def _checklist(checklist: AnsweredChecklist) -> str:
     lines = [f"**{_line(checklist.name)}**", ""]
     for item in checklist.items:
         note = f" ({_line(item.note)})" if item.note else ""
-        lines.append(f"- {words.TICKS[item.status]} {_line(item.text)}{note}")
+        tick = words.TICKS[item.status].replace("-", "\\-")  # or it would begin another list
+        lines.append(f"- {tick} {_line(item.text)}{note}")
     return "\n".join(lines)
 
 

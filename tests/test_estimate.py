@@ -1,0 +1,104 @@
+"""What a review will take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from builders import request
+
+from reviewbot.estimate import EXPECTED_ANSWER, Estimate, PricedRequest, estimate, priced
+from reviewbot.gateway import Model
+from reviewbot.prompt import Request
+
+LONG = "c" * 30_000  # tokens enough for a cache
+
+
+def model(name: str, *, known: bool = True) -> Model:
+    if not known:
+        return Model(name)
+    return Model(name, input_price=1e-6, output_price=1e-5, read_price=1e-7, write_price=1.25e-6)
+
+
+def price(requests: list[Request], of: Callable[[str], Model] = model) -> list[PricedRequest]:
+    return list(priced(requests, of))
+
+
+def costs(requests: list[Request]) -> list[float]:
+    return [each.cost_usd or 0 for each in price(requests)]
+
+
+def expected(plain: int, written: int = 0, read: int = 0) -> float:
+    tokens = plain * 1e-6 + written * 1.25e-6 + read * 1e-7
+    return tokens + EXPECTED_ANSWER * 1e-5
+
+
+def test_a_request_alone_pays_the_plain_price() -> None:
+    alone = request(change=LONG)
+    assert costs([alone]) == [pytest.approx(expected(alone.input_tokens))]
+    assert [each.with_breakpoint for each in price([alone])] == [False]
+
+
+def test_the_first_of_a_batch_writes_the_cache_and_the_others_read_it() -> None:
+    batch = [request(change=LONG, task="t" * size) for size in (30, 300, 3000)]
+    prefix = batch[0].prefix_tokens
+    rest = [each.input_tokens - prefix for each in batch]
+    assert costs(batch) == [
+        pytest.approx(expected(rest[0], written=prefix)),
+        pytest.approx(expected(rest[1], read=prefix)),
+        pytest.approx(expected(rest[2], read=prefix)),
+    ]
+    assert all(each.with_breakpoint for each in price(batch))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"batch": 1}, {"model": "claude-opus"}],
+    ids=["another batch", "another model"],
+)
+def test_nothing_is_shared_with(other: dict[str, object]) -> None:
+    pair = [request(change=LONG), request(change=LONG, **other)]
+    assert not any(each.with_breakpoint for each in price(pair))
+    assert costs(pair)[1] == pytest.approx(expected(pair[1].input_tokens))
+
+
+def test_a_prefix_too_short_for_a_cache_pays_the_plain_price() -> None:
+    pair = [request(system="", change="c" * 300)] * 2
+    assert costs(pair) == [pytest.approx(expected(pair[0].input_tokens))] * 2
+
+
+def test_requests_of_two_models_in_turn_share_by_model() -> None:
+    names = ["claude-sonnet", "claude-opus", "claude-sonnet", "claude-opus"]
+    made = price([request(change=LONG, model=name) for name in names])
+    assert [each.request.model for each in made] == sorted(names, key=names.index)
+    assert all(each.with_breakpoint for each in made)
+
+
+def test_the_sums() -> None:
+    requests = [request(batch=batch) for batch in (0, 0, 2)]
+    total = estimate(priced(requests, model))
+    assert (total.calls, total.batches) == (3, 2)
+    assert total.input_tokens == 3 * requests[0].input_tokens
+    assert total.cost_usd == pytest.approx(sum(costs(requests)))
+
+
+def test_one_unknown_price_makes_the_sum_unknown() -> None:
+    requests = [request(), request(model="other", batch=1)]
+    total = estimate(priced(requests, lambda name: model(name, known=name != "other")))
+    assert (total.calls, total.cost_usd) == (2, None)
+
+
+def test_no_requests_cost_nothing() -> None:
+    assert estimate(()) == Estimate(0, 0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("total", "words"),
+    [
+        (Estimate(1, 1, 999, 0.01234), "1 call, about 999 tokens in, about $0.0123"),
+        (Estimate(12, 3, 12_345, None), "12 calls, about 12,345 tokens in, price unknown"),
+        (Estimate(0, 0, 0, 0.0), "0 calls, about 0 tokens in, about $0.0000"),
+    ],
+)
+def test_words(total: Estimate, words: str) -> None:
+    assert total.words() == words
