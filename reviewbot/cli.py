@@ -78,7 +78,7 @@ def _sentences(error: ReviewbotError) -> str:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, prog_name="reviewbot")
 def cli() -> None:
-    r"""Review a branch like a careful colleague, through your own LiteLLM key.
+    """Review a branch like a careful colleague, through your own LiteLLM key.
 
     \b
     Begin with:
@@ -87,7 +87,7 @@ def cli() -> None:
       export LITELLM_API_KEY=sk-…       your virtual key
       reviewbot diff main --dry-run     what would be sent, and its price
       reviewbot diff main               review this branch
-    """
+    """  # noqa: D301 - click keeps the lines after a true backspace
 
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
@@ -136,7 +136,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
 )
 @click.pass_context
 def diff(context: click.Context, /, **options: Any) -> int:
-    r"""Review the changes of a branch, a commit or a patch.
+    """Review the changes of a branch, a commit or a patch.
 
     \b
     reviewbot diff                what this branch adds to the default branch,
@@ -150,7 +150,7 @@ def diff(context: click.Context, /, **options: Any) -> int:
     The gateway's address is read from AI_GATEWAY_URL or LITELLM_BASE_URL, its key from
     LITELLM_API_KEY; or from OPENAI_BASE_URL and OPENAI_API_KEY; or from CODER_URL and
     CODER_SESSION_TOKEN. The diff goes there and nowhere else.
-    """
+    """  # noqa: D301 - as above
     from reviewbot import local  # noqa: PLC0415 - slow, and not needed for --help
     from reviewbot.output import Destination  # noqa: PLC0415
     from reviewbot.progress import Progress  # noqa: PLC0415
