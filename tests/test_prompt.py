@@ -355,3 +355,18 @@ def test_a_patch_without_a_line_end_is_shown_like_any_other() -> None:
         "+b\n\\ No newline at end of file\n"
     ).files
     assert rows(change_of(file)) == ["\t-a", "1\t+b"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [added_file(f"src/package/module_{n:03}.py", ["x"]) for n in range(300)],
+        [added_file(f"{'long_folder/' * 60}a.py", ["y = 1"] * 3_000), added_file("b.c", ["z"])],
+    ],
+    ids=["many names in the task", "a long name in each heading"],
+)
+@pytest.mark.parametrize("call", range(7_000, 7_900, 100))
+def test_names_of_files_take_room_too(files: list[FileDiff], call: int) -> None:
+    limited = checklist(name="style", paths=("*.py", "!src/package/module_000.py"))
+    made = build(*files, chosen=[LOGIC, limited], room=Room(call, 1_000, 0))
+    assert max(each.input_tokens for each in made) <= call - 1_000
