@@ -145,11 +145,8 @@ class _Lines:
         return next(chain(whole, (spot for spot in spots if _is_part(quote, spot.text))), None)
 
     def quoted(self, quote: str) -> list[_Spot]:
-        """The lines that a quote is the text of, or else a good part of the text of."""
-        if quote in self.by_text:
-            return self.by_text[quote]
-        parts = (spots for text, spots in self.by_text.items() if _is_part(quote, text))
-        return list(chain.from_iterable(parts))
+        """The lines that a quote is the whole text of: a part may well be of another line."""
+        return self.by_text.get(quote, [])
 
     def occurrence(self, spot: _Spot) -> int:
         """How many equal lines stand before: in the new version, or else on its side of the diff.
@@ -223,23 +220,30 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
         fingerprint=digest("unanchored", claim.checklist, file.path, claim.finding.item),
     )
     if found.spot is None:
-        return replace(comment, suggestion="")
+        return replace(comment, suggestion="", anchor_note=_without_suggestion(comment))
     first, last = found.lines[0], found.lines[-1]
     old_side = first.kind == REMOVED
     side = "old" if old_side else "new"
+    if old_side or found.cut:
+        comment = replace(comment, suggestion="", anchor_note=_without_suggestion(comment))
     return replace(
         comment,
         line=first.old if old_side else first.new,
         end_line=last.old if old_side else last.new,
         side=side,
-        suggestion="" if old_side or found.cut else comment.suggestion,
         quote=visible(first.text),
         frame=_frame(found.spot, len(found.lines)),
         fingerprint=digest(
-            *("anchored", claim.checklist, claim.finding.item, file.path, side, found.spot.text),
+            *("anchored", claim.checklist, file.path, side, found.spot.text),
             str(lines.occurrence(found.spot)),
         ),
     )
+
+
+def _without_suggestion(comment: Comment) -> str:
+    """The note for a comment whose suggestion has no lines that it could replace."""
+    left_out = "its suggestion fits no lines of the new version" if comment.suggestion else ""
+    return "; ".join(filter(None, (comment.anchor_note, left_out)))
 
 
 def _locate(finding: Finding, lines: _Lines) -> _Place:

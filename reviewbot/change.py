@@ -37,7 +37,6 @@ class Change:
     lines: Callable[[FileDiff], Sequence[str]]
     guides: Mapping[str, str]
     attributes: Mapping[tuple[str, str], str]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def branch(repository: Repository, base: str | None, head: str | None) -> Span:
     Raises:
         GitError: a revision is unknown, or there is no common history.
     """
-    base_name = base or repository.default_base()
+    base_name = repository.default_base() if base is None else base
     base_commit = repository.resolve(base_name)
     head_commit = repository.resolve(head or "HEAD")
     start = repository.merge_base(base_commit, head_commit)

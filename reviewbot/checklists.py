@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
+from reviewbot.text import fenced
 
 OVERRIDES = ".reviewbot/prompts"
 
@@ -188,4 +189,5 @@ def task(checklist: Checklist, paths: Sequence[str]) -> str:
     except _TEMPLATE_ERRORS as error:
         where = _where(checklist.name, checklist.origin)
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
-    return frame("checklist", checklist=checklist, body=body, paths=paths)
+    listed = fenced("paths", "\n".join(paths)) if paths else ""
+    return frame("checklist", checklist=checklist, body=body, paths=listed)

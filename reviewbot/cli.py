@@ -91,7 +91,7 @@ def cli() -> None:
 
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
-    return [name.strip() for name in value.split(",") if name.strip()] if value else None
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
 @cli.command()
@@ -106,12 +106,23 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
     type=click.File("rb"),
     help="A unified diff in a file, or - for standard input; no repository is needed.",
 )
-@click.option("--include", metavar="GLOB", multiple=True, help="Review only these files.")
-@click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these files out.")
+@click.option(
+    "--include",
+    metavar="GLOB",
+    multiple=True,
+    help="Review only these files; as in .gitignore, from the top of the repository. Repeatable.",
+)
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these out. Repeatable.")
 @click.option(
     "--checklist", "checklists", metavar="NAME,…", callback=_names, help="Checklists to run."
 )
-@click.option("--model", metavar="NAME", envvar="REVIEWBOT_MODEL", help="Model at the gateway.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    envvar="REVIEWBOT_MODEL",
+    show_envvar=True,
+    help="Model, by its name at the gateway.",
+)
 @click.option(
     "--min-severity", type=click.Choice(SEVERITIES), help="Show findings from this severity on."
 )
@@ -123,10 +134,13 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
 @click.option("--jobs", type=int, metavar="N", help="Calls side by side.  [default: 6]")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For all calls.  [default: 600]")
 @click.option("--call-timeout", type=float, metavar="SECONDS", help="For one.  [default: 180]")
-@click.option("--dry-run", is_flag=True, help="Send nothing: show files, batches, tokens, dollars.")
+@click.option("--dry-run", is_flag=True, help="Send no code: show files, batches, tokens, dollars.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Form of the report.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write it to a file; see --format."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the report to a file; .json, .md or .txt says the format.",
 )
 @click.option(
     "--config",
@@ -158,6 +172,8 @@ def diff(context: click.Context, /, **options: Any) -> int:
     destination = Destination.of(options["output"], options["format_"])
     wish = _wish(context, options)
     if options["dry_run"]:
+        if destination.format == "markdown":
+            raise UsageError("a dry run is shown as text or json", "Leave out --format markdown.")
         keep = destination.format == "json"
         rehearsal = local.rehearse(wish, os.environ, keep_messages=keep)
         destination.write(rehearsal.to_json() if keep else rehearsal.to_text())
@@ -229,7 +245,7 @@ def _range(base: str | None, head: str | None) -> tuple[str | None, str | None]:
     if base is None or "..." not in base:
         return base, head
     if head is not None:
-        raise UsageError("a range BASE...HEAD stands alone", "Leave the second revision away.")
+        raise UsageError("a range BASE...HEAD stands alone", "Leave out the second revision.")
     left, _, right = base.partition("...")
     return left or "HEAD", right or "HEAD"
 
@@ -277,7 +293,7 @@ def config_(*, schema: bool, config_file: Path | None) -> None:
     """Print every setting, its value, and where that came from.
 
     Settings are read from .reviewbot.yaml, .reviewbot.yml or [tool.reviewbot] in pyproject.toml;
-    options on the command line go before them. Keys and addresses are never read from a file.
+    options on the command line override them. Keys and addresses are never read from a file.
     """
     from reviewbot import local  # noqa: PLC0415
     from reviewbot.config import json_schema, listing  # noqa: PLC0415

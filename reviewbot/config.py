@@ -17,6 +17,8 @@ from reviewbot.findings import Severity
 
 FILES = (".reviewbot.yaml", ".reviewbot.yml", "pyproject.toml")
 
+DAY = 86_400  # seconds
+
 _ENVIRONMENT_ONLY = ("key", "token", "url", "secret", "password", "endpoint", "gateway")
 
 
@@ -57,17 +59,22 @@ class Config(BaseModel):
         Severity, Field(description="findings below this are kept in the JSON report only")
     ] = Severity.INFO
     fail_on: Annotated[
-        Severity | Literal["none"],
+        Literal["critical", "high", "medium", "low", "info", "none"],
         Field(description="a finding of this severity or worse makes the exit code 1"),
     ] = "none"
     context_tokens: Annotated[
-        int, Field(ge=0, description="unchanged code shown around the changes, tokens a batch")
+        int,
+        Field(
+            ge=0, strict=True, description="unchanged code shown around the changes, tokens a batch"
+        ),
     ] = 40_000
-    jobs: Annotated[int, Field(ge=1, le=64, description="calls to the gateway side by side")] = 6
+    jobs: Annotated[
+        int, Field(ge=1, le=64, strict=True, description="calls to the gateway side by side")
+    ] = 6
     timeout: Annotated[
-        float, Field(gt=0, description="seconds for all calls together, retries included")
+        float, Field(gt=0, le=DAY, description="seconds for all calls together, retries included")
     ] = 600.0
-    call_timeout: Annotated[float, Field(gt=0, description="seconds for one call")] = 180.0
+    call_timeout: Annotated[float, Field(gt=0, le=DAY, description="seconds for one call")] = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,8 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
             f"{origins.get(key, key)}: there is no setting '{place}'",
             _advice(str(first["loc"][-1])),
         )
-    raise ConfigError(f"{origins.get(key, key)}: {place}: {first['msg']}")
+    message = first["msg"].replace("tuple", "list").replace("Tuple", "List")
+    raise ConfigError(f"{origins.get(key, key)}: {place}: {message}")
 
 
 def _advice(key: str) -> str:

@@ -271,6 +271,8 @@ def _is_content(line: bytes) -> bool:
 def _file(block: Block) -> FileDiff:
     old_path, new_path = _paths(block)
     old_oid, new_oid, mode = _index(block)
+    if old_oid and new_oid and not block.patch and not _is_binary(block):
+        raise DiffError(f"the diff of {new_path} ends before its lines", "Is the diff cut?")
     old_mode = block.field(b"deleted file mode ") or block.field(b"old mode ") or mode
     new_mode = block.field(b"new file mode ") or block.field(b"new mode ") or mode
     return FileDiff(

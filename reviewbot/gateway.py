@@ -111,14 +111,21 @@ class Gateway:
     Args:
         endpoint: where, and with which key.
         call_timeout: seconds that one call may take.
+        paused: told of each wait before another try, in seconds, and why; from any thread.
 
     Raises:
         GatewayError: it cannot be reached, or refuses the key.
         UsageError: the environment allows no connection.
     """
 
-    def __init__(self, endpoint: Endpoint, call_timeout: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        call_timeout: float,
+        paused: Callable[[float, str], None] = lambda _seconds, _why: None,
+    ) -> None:
         self.endpoint = endpoint
+        self._paused = paused
         self.limits = Limits()
         self.is_litellm = False
         self._call_timeout = call_timeout
@@ -224,6 +231,7 @@ class Gateway:
                 delay *= random.uniform(1.0, 1.2)  # noqa: S311 - not a secret
                 if failures >= TRIES or time.monotonic() + delay >= deadline:
                     raise
+                self._paused(delay, error.message)
             time.sleep(delay)
 
     def _attempt(

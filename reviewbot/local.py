@@ -93,7 +93,7 @@ def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tu
     with ExitStack() as stack:
         gathering = _Gathering(wish, stack)
         timeout = gathering.config.call_timeout
-        opening = meanwhile(lambda: Gateway(endpoint(environment), timeout))
+        opening = meanwhile(lambda: Gateway(endpoint(environment), timeout, progress.paused))
         review = gathering.review()
         if not review.selection.files:
             return pipeline.report(review, (), 0.0), review.config

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
 from itertools import chain
 from typing import Any
 
@@ -23,23 +24,25 @@ _FILLERS = frozenset(
     )
 )
 ID_LENGTH = 8
+SAME = "the same as"  # begins the drop_reason of other words for a finding that is shown
 
 
 def merge(comments: Iterable[Comment]) -> tuple[Comment, ...]:
     """Join comments that say the same of the same lines, keep all their names, and give them ids.
 
     The same place alone is not enough: one line can have two defects. What was said with the
-    highest severity and confidence stays. The order of the comments makes no difference.
+    highest severity and confidence stays; other words for it are kept as a dropped finding. The
+    order of the comments makes no difference.
     """
-    by_path: dict[tuple[str, str, bool], list[Comment]] = defaultdict(list)
+    by_path: dict[tuple[str, str, bool], list[list[Comment]]] = defaultdict(list)
     for comment in sorted(comments, key=_strongest_first):
-        kept = by_path[comment.path, comment.state, comment.anchored]
-        twin = next((i for i, other in enumerate(kept) if _same(other, comment)), None)
-        if twin is None:
-            kept.append(comment)
+        groups = by_path[comment.path, comment.state, comment.anchored]
+        group = next((group for group in groups if _same(group[0], comment)), None)
+        if group is None:
+            groups.append([comment])
         else:
-            kept[twin] = _joined(kept[twin], comment)
-    return _identified(chain.from_iterable(by_path.values()))
+            group.append(comment)
+    return _identified(list(chain.from_iterable(by_path.values())))
 
 
 def _strongest_first(comment: Comment) -> tuple[Any, ...]:
@@ -85,13 +88,25 @@ def _same_lines(one: Comment, other: Comment) -> bool:
     return (one.line, one.end_line) == (other.line, other.end_line)
 
 
-def _identified(comments: Iterable[Comment]) -> tuple[Comment, ...]:
-    """Fingerprints made unique within the review, and ids that are their beginnings."""
+def _identified(groups: Iterable[list[Comment]]) -> tuple[Comment, ...]:
+    """One comment a group, with an id that no other has; and the other words of the group."""
     seen: dict[str, int] = defaultdict(int)
     identified = []
-    for comment in comments:
-        seen[comment.fingerprint] += 1
-        nth = seen[comment.fingerprint]
-        print_ = digest(comment.fingerprint, str(nth)) if nth > 1 else comment.fingerprint
-        identified.append(replace(comment, id=print_[:ID_LENGTH], fingerprint=print_))
+    for group in groups:
+        comment = _named(reduce(_joined, group), seen)
+        said = {(comment.title, comment.body)}
+        identified.append(comment)
+        for other in group[1:]:
+            if (other.title, other.body) not in said:
+                said.add((other.title, other.body))
+                reason = other.drop_reason or f"{SAME} {comment.id}"
+                identified.append(_named(replace(other, state="dropped", drop_reason=reason), seen))
     return tuple(identified)
+
+
+def _named(comment: Comment, seen: dict[str, int]) -> Comment:
+    """The comment with a fingerprint of its own in this review, and an id that begins it."""
+    seen[comment.fingerprint] += 1
+    nth = seen[comment.fingerprint]
+    own = digest(comment.fingerprint, str(nth)) if nth > 1 else comment.fingerprint
+    return replace(comment, id=own[:ID_LENGTH], fingerprint=own)

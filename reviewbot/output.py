@@ -36,15 +36,18 @@ class Destination:
         """
         if path is None or path == Path("-"):
             return cls(None, format_name or "text")
-        if path.is_dir() or not path.parent.is_dir():
-            raise UsageError(f"{path} cannot be written: there is no such folder for a file")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", "Name a file in it.")
+        if not path.parent.is_dir():
+            raise UsageError(f"there is no folder {path.parent} to write {path.name} into")
         return cls(path, format_name or format_of(path.name))
 
     def write_report(self, report: Report) -> None:
         """Write it in the format; for a file, the verdict also goes to standard error."""
         self.write(renderer(self.format)(report, self._style()))
         if self.path:
-            click.echo(f"reviewbot: {words.verdict(report)} See {self.path}", err=True)
+            verdict = words.verdict(report).rstrip(".")
+            click.echo(f"reviewbot: {verdict}. See {self.path}", err=True)
 
     def write(self, text: str) -> None:
         """Write the text whole or not at all.

@@ -137,8 +137,23 @@ def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Repor
         ),
         coverage=coverage,
         usage=_total(outcomes, seconds),
-        warnings=review.change.warnings,
+        warnings=tuple(_warnings(review, outcomes)),
     )
+
+
+def _warnings(review: Review, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What a reader of a clean result should know."""
+    filtered = [entry for entry in review.selection.skipped if entry.by_filter]
+    if filtered and not review.selection.files:
+        yield f"nothing is reviewed: {plural(len(filtered), 'file')} {filtered[0].reason}"
+    for checklist, _ in review.chosen:
+        answers = [
+            outcome.answer
+            for outcome in outcomes
+            if outcome.answer and outcome.request.checklist == checklist.name
+        ]
+        if answers and not any(answer.items for answer in answers):
+            yield f"the model answered no item of the checklist {checklist.name}"
 
 
 def _status(

@@ -10,6 +10,8 @@ from typing import TextIO
 from reviewbot.calls import Outcome
 from reviewbot.text import plural, visible
 
+WORTH_SAYING = 5.0  # seconds of a wait, where every line stays
+
 
 class Progress:
     """A line that is written over in a terminal; elsewhere, one line for each answer."""
@@ -35,7 +37,9 @@ class Progress:
             self._clear()
 
     def answered(self, outcome: Outcome, done: int, total: int) -> None:
-        """One call has ended."""
+        """One call has ended. What ends the whole review is said by its error, not here."""
+        if outcome.fatal:
+            return
         result = outcome.problem and f"failed: {visible(outcome.problem)}"
         if not result and outcome.answer:
             result = plural(len(outcome.answer.findings), "finding")
@@ -43,6 +47,14 @@ class Progress:
         if self._live:
             self._write(line)
         else:
+            self.say(line)
+
+    def paused(self, seconds: float, why: str) -> None:
+        """A call waits before it is tried again; may come from any thread."""
+        line = f"waiting {seconds:.0f} s: {visible(why)}"
+        if self._live:
+            self._write(line)
+        elif seconds >= WORTH_SAYING:
             self.say(line)
 
     def _write(self, line: str) -> None:

@@ -14,7 +14,7 @@ from reviewbot import checklists, context
 from reviewbot.anchors import numbered
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
-from reviewbot.diff import CONTEXT, FileDiff, Hunk
+from reviewbot.diff import CONTEXT, SYMLINK, FileDiff, Hunk
 from reviewbot.errors import GatewayError
 from reviewbot.selection import Filter, Skipped, globs
 from reviewbot.text import fenced, plural, visible
@@ -271,6 +271,8 @@ def _fitting(rows: Iterable[str], space: int) -> Iterator[str]:
 
 def _heading(file: FileDiff) -> str:
     status = _STATUS[file.status]
+    if SYMLINK in (file.old_mode, file.new_mode):
+        status = f"symbolic link, {status}"
     if file.status in "RC":
         status += f" from {visible(file.old_path or '')}"
     return f"{visible(file.path)} ({status}, +{file.added} -{file.removed})"

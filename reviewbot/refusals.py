@@ -31,7 +31,7 @@ def refusal(told: Refusal) -> GatewayError:
     """The error to raise: a CallError where other calls may do better, else one for all calls."""
     if told.kind in ("budget_exceeded", "insufficient_quota"):
         return GatewayError(
-            "the budget of the key is spent", "Ask the key's owner to raise or to reset it."
+            "the budget of the key is spent", "Ask your gateway's operator to raise or to reset it."
         )
     if told.status in _EXPLAINED:
         return _EXPLAINED[told.status](told)
@@ -95,7 +95,7 @@ def _failed(told: Refusal) -> GatewayError:
 
 def _choose_another(told: Refusal) -> str:
     others = f": {told.other_models}" if told.other_models else "."
-    return f"Ask the key's owner, or choose another with --model{others}"
+    return f"Ask your gateway's operator, or choose another with --model{others}"
 
 
 _EXPLAINED = {

@@ -84,10 +84,16 @@ class Report:
         """The findings that count: new, or still open."""
         return tuple(each for each in self.findings if each.state in ("new", "open"))
 
-    def exit_code(self, fail_on: Severity | Literal["none"]) -> int:
-        """What the program ends with: 1 for a finding at or above `fail_on`, then 4, 3 or 0."""
-        if fail_on != "none" and any(each.severity.at_least(fail_on) for each in self.standing):
-            return 1
+    def exit_code(self, fail_on: str) -> int:
+        """What the program ends with: 1 for a finding at or above `fail_on`, then 4, 3 or 0.
+
+        Args:
+            fail_on: a severity, or "none".
+        """
+        if fail_on != "none":
+            threshold = Severity(fail_on)
+            if any(each.severity.at_least(threshold) for each in self.standing):
+                return 1
         return {"failed": 4, "incomplete": 3}.get(self.status, 0)
 
     def to_json(self) -> str:

@@ -17,6 +17,26 @@ ATTRIBUTES = ("linguist-generated", "linguist-vendored")
 # More than any forge shows, and more than anybody reads: such a file is data.
 MAX_CHANGED_LINES = 20_000
 
+# In the patch of a file, on average: such lines were written by a program, for a program.
+LONGEST_LINES = 2_000
+
+_SECRETS = """
+    .env
+    .env.*
+    *.jks
+    *.kdbx
+    *.key
+    *.keystore
+    *.p12
+    *.pem
+    *.pfx
+    .netrc
+    .pypirc
+    id_dsa
+    id_ecdsa
+    id_ed25519
+    id_rsa
+"""
 _LOCK_FILES = """
     *.lock
     *.lockb
@@ -101,13 +121,20 @@ _PATTERNS = {
 }
 
 
+_SECRET = globs(_SECRETS.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is left out. `incomplete`: it should have been read, so the review has a gap."""
+    """A file that is left out.
+
+    `incomplete`: it should have been read, so the review has a gap. `by_filter`: a setting says so.
+    """
 
     file: FileDiff
     reason: str
     incomplete: bool = False
+    by_filter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +177,12 @@ def select(
     named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
     chosen, skipped = [], []
     for file in files:
-        reason = _nothing_to_read(file) or _kind(file.path, attributes)
-        reason = reason or next(
-            (f"left out by {name}" for name, rule in named_filters if not rule.passes(file.path)),
-            "",
-        )
+        reason = _nothing_to_read(file) or _kind(file, attributes)
+        barred = next((name for name, rule in named_filters if not rule.passes(file.path)), "")
         if reason:
             skipped.append(Skipped(file, reason))
+        elif barred:
+            skipped.append(Skipped(file, f"left out by {barred}", by_filter=True))
         elif file.changed > MAX_CHANGED_LINES:
             too_large = f"too large: {file.changed:,} changed lines, {MAX_CHANGED_LINES:,} at most"
             skipped.append(Skipped(file, too_large, incomplete=True))
@@ -179,8 +205,14 @@ def _nothing_to_read(file: FileDiff) -> str:
     return ""
 
 
-def _kind(path: str, attributes: Mapping[tuple[str, str], str]) -> str:
-    """Why nobody reads such a file; what .gitattributes says goes before our patterns."""
+def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
+    """Why such a file is not read; what .gitattributes says goes before our patterns.
+
+    But not where a file may hold secrets: nothing that a branch says sends these.
+    """
+    path = file.path
+    if _SECRET.match_file(path) or (file.old_path and _SECRET.match_file(file.old_path)):
+        return "may hold secrets"
     values = {name: attributes.get((path, name)) for name in ATTRIBUTES}
     for name, value in values.items():
         if value in ("set", "true"):
@@ -189,4 +221,7 @@ def _kind(path: str, attributes: Mapping[tuple[str, str], str]) -> str:
         name = "linguist-vendored" if reason == "vendored" else "linguist-generated"
         if values[name] not in ("unset", "false") and spec.match_file(path):
             return reason
+    lines = file.patch.count(b"\n")
+    if lines and len(file.patch) > LONGEST_LINES * lines:
+        return f"lines of {len(file.patch) // lines:,} characters on average"
     return ""

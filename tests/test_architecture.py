@@ -42,9 +42,7 @@ def _name(path: Path) -> str:
 
 
 MODULES = {
-    _name(path): path
-    for path in ROOT.rglob("*.py")
-    if "sample" not in path.relative_to(ROOT).parts
+    _name(path): path for path in ROOT.rglob("*.py") if "sample" not in path.relative_to(ROOT).parts
 }
 
 

@@ -11,6 +11,7 @@ from reviewbot import checklists
 from reviewbot.checklists import OVERRIDES, choose, load, shipped, task
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
+from reviewbot.text import fenced
 
 MINE = """\
 ---
@@ -220,4 +221,6 @@ def test_a_template_cannot_change_the_checklist() -> None:
 
 
 def test_the_files_it_is_for_are_named_at_the_end() -> None:
-    assert task(checklist(), ("a.py", "b.py")).endswith("files only: `a.py`, `b.py`.")
+    assert task(checklist(), ("a.py", "b.py")).endswith(
+        "Look at these files only:\n" + fenced("paths", "a.py\nb.py")
+    )

@@ -542,3 +542,9 @@ def test_whatever_comes_is_a_diff_or_a_diff_error(patch: bytes) -> None:
     for file, lines in found:
         assert file.path
         assert file.changed == sum(line.kind != " " for line in lines)
+
+
+def test_a_patch_cut_off_in_a_header_is_an_error() -> None:
+    text = b"diff --git a/x b/x\nindex 1111111..2222222 100644\n--- a/x\n+++ b/x\n"
+    with pytest.raises(DiffError, match="ends before its lines"):
+        parse(text.splitlines(keepends=True))

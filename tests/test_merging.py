@@ -10,7 +10,7 @@ from builders import comment
 
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity
-from reviewbot.merging import merge
+from reviewbot.merging import SAME, merge
 
 OTHER: dict[str, Any] = {"checklists": ("style",), "items": ("naming",), "fingerprint": "e" * 64}
 UNANCHORED: dict[str, Any] = {"line": None, "end_line": None, "anchored": False}
@@ -18,7 +18,12 @@ UNANCHORED: dict[str, Any] = {"line": None, "end_line": None, "anchored": False}
 
 def merged(*changes: dict[str, Any]) -> tuple[Comment, ...]:
     """The first is as the builder makes it, the others with these changes and from elsewhere."""
-    return merge([comment(), *(comment(**{**OTHER, **each}) for each in changes)])
+    return shown(merge([comment(), *(comment(**{**OTHER, **each}) for each in changes)]))
+
+
+def shown(comments: tuple[Comment, ...]) -> tuple[Comment, ...]:
+    """Without the other words for what is shown."""
+    return tuple(each for each in comments if not (each.drop_reason or "").startswith(SAME))
 
 
 @pytest.mark.parametrize(
@@ -69,12 +74,20 @@ def test_another_defect_or_another_place_stays_a_comment_of_its_own(
     ],
 )
 def test_titles_are_compared_by_their_words(one: str, other: str, count: int) -> None:
-    assert len(merge([comment(title=one), comment(title=other, **OTHER)])) == count
+    assert len(shown(merge([comment(title=one), comment(title=other, **OTHER)]))) == count
 
 
 def test_the_same_suggestion_for_shared_lines_is_the_same_defect() -> None:
     pair = [comment(suggestion="x"), comment(suggestion="x", title="Quite different", **OTHER)]
-    assert len(merge(pair)) == 1
+    assert len(shown(merge(pair))) == 1
+
+
+def test_other_words_for_the_same_defect_are_kept_as_dropped() -> None:
+    kept, other = merge([comment(), comment(**OTHER, body="Other words", confidence=1)])
+    assert (kept.state, kept.checklists) == ("new", ("correctness", "style"))
+    assert (other.state, other.body) == ("dropped", "Other words")
+    assert other.drop_reason == f"the same as {kept.id}"
+    assert other.id != kept.id
 
 
 def test_unanchored_comments_of_one_file_merge_by_title() -> None:

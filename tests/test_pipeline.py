@@ -387,3 +387,15 @@ def test_a_limit_that_no_call_fits_into_is_said_at_once() -> None:
     with pytest.raises(GatewayError, match="no change fits") as caught:
         list(prepare(a_review(own()), Model, 2_000))
     assert "tokens-per-minute" in caught.value.hint
+
+
+def test_a_filter_that_leaves_nothing_is_said() -> None:
+    made = report(a_review(own(), filters=["no/such"]), (), 0.0)
+    assert made.warnings == ("nothing is reviewed: 2 files left out by path_filters",)
+
+
+def test_a_checklist_without_any_answer_to_its_items_is_said() -> None:
+    outcome = Outcome(asked(), Answer((), ()), None, (USAGE,))
+    made = report(a_review(own()), [outcome], 0.0)
+    assert made.warnings == ("the model answered no item of the checklist own",)
+    assert made.status == "complete"

@@ -27,7 +27,7 @@ from reviewbot.prompt import (
     tokens,
 )
 from reviewbot.selection import Skipped
-from reviewbot.text import visible
+from reviewbot.text import fenced, visible
 
 LOGIC = checklist()
 STYLE = checklist(name="style", title="Style", source="Judge by the code around.\n" * 20)
@@ -253,7 +253,7 @@ def test_a_checklist_with_paths_asks_for_those_files_only() -> None:
     assert whole.paths == ("a.py", "b.js", "c.py")
     assert "Look at these files only" not in whole.task
     assert part.paths == ("a.py", "c.py")
-    assert part.task.endswith("Look at these files only: `a.py`, `c.py`.")
+    assert part.task.endswith("Look at these files only:\n" + fenced("paths", "a.py\nc.py"))
 
 
 def test_a_checklist_without_a_file_of_its_own_has_no_request() -> None:

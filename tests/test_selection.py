@@ -154,3 +154,22 @@ def test_files_keep_the_order_of_the_diff() -> None:
     found = select(files, {}, {})
     assert found.files == (files[0], files[2])
     assert [entry.file for entry in found.skipped] == [files[1], files[3]]
+
+
+@pytest.mark.parametrize(
+    "path", [".env", "deploy/.env.local", "certs/server.pem", "id_rsa", "app/release.keystore"]
+)
+def test_a_file_that_may_hold_secrets_is_never_sent(path: str) -> None:
+    not_generated = {(path, "linguist-generated"): "unset", (path, "linguist-vendored"): "unset"}
+    assert reason(added_file(path, ["x"]), attributes=not_generated) == "may hold secrets"
+    assert reason(renamed(file_diff("settings.txt"), path)) == "may hold secrets"
+
+
+def test_a_file_of_very_long_lines_was_not_written_by_hand() -> None:
+    assert reason(added_file("data.js", ["x" * 100_000])).startswith("lines of 50,0")
+    assert reason(added_file("essay.md", ["word " * 300])) == ""
+
+
+def test_what_a_filter_left_out_is_known() -> None:
+    found = select([FILE, added_file("go.sum", ["x"])], {"--include": ["no/such"]}, {})
+    assert [entry.by_filter for entry in found.skipped] == [True, False]

@@ -11,7 +11,7 @@ import click
 from reviewbot.anchors import Comment, FrameLine
 from reviewbot.findings import Severity, Status
 from reviewbot.render import Style, words
-from reviewbot.report import AnsweredChecklist, Report
+from reviewbot.report import AnsweredChecklist, AnsweredItem, Report, ranked
 from reviewbot.text import visible
 
 LONGEST_FRAME = 16  # lines of code shown with one finding
@@ -30,7 +30,9 @@ def render(report: Report, style: Style) -> str:
     """Findings by file with the code around them, ticked checklists, coverage and cost."""
     blocks = list(_findings(report, style))
     blocks.append(words.line(words.dropped(report)))
-    blocks.append("\n".join(_checklist(each, style) for each in report.checklists))
+    if report.usage.calls:
+        indent = max((len(each.name) for each in report.checklists), default=0) + 2
+        blocks.append("\n".join(_checklist(each, style, indent) for each in report.checklists))
     notes = [f"! {words.line(warning)}" for warning in report.warnings]
     notes += map(words.line, words.exceptions(report))
     if notes:
@@ -46,7 +48,10 @@ def _verdict(report: Report, style: Style) -> str:
 
 
 def _findings(report: Report, style: Style) -> Iterator[str]:
-    standing = sorted(report.standing, key=lambda c: (c.path, c.line is None, c.line or 0))
+    worst: dict[str, int] = {}
+    for comment in ranked(report.standing):
+        worst.setdefault(comment.path, len(worst))
+    standing = sorted(ranked(report.standing), key=lambda comment: worst[comment.path])
     for path, comments in groupby(standing, key=lambda comment: comment.path):
         yield _paint(visible(path), style, bold=True, underline=style.color)
         for comment in comments:
@@ -74,10 +79,21 @@ def _frame(comment: Comment, style: Style) -> Iterator[str]:
     digits = max((len(str(entry.line)) for entry in frame), default=0)
     for entry in frame:
         mark = ">" if entry in _own_lines(comment) else " "
-        line = f"{mark} {entry.line:>{digits}} {entry.kind} {visible(entry.text)}"
-        yield _paint(line, style, bold=mark == ">", dim=mark != ">")
+        number = entry.line if _is_numbered(entry, comment) else ""
+        line = f"{mark} {number:>{digits}} {entry.kind} {visible(entry.text)}"
+        shown = _fitting(line, style.width - 2).rstrip()
+        yield _paint(shown, style, bold=mark == ">", dim=mark != ">")
     if len(comment.frame) > LONGEST_FRAME:
         yield f"  {'':>{digits}} … {len(comment.frame) - LONGEST_FRAME} more lines"
+
+
+def _is_numbered(entry: FrameLine, comment: Comment) -> bool:
+    """Lines of the other side have numbers of their own, which would only confuse."""
+    return (entry.kind == "-") == (comment.side == "old")
+
+
+def _fitting(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _own_lines(comment: Comment) -> Sequence[FrameLine]:
@@ -108,14 +124,25 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
             yield from textwrap.wrap(visible(line), width) or [""]
 
 
-def _checklist(checklist: AnsweredChecklist, style: Style) -> str:
-    lines = [_paint(words.line(checklist.name), style, bold=True)]
+def _checklist(checklist: AnsweredChecklist, style: Style, indent: int) -> str:
+    """The checklist's name, then its items by id, ticked, in as many lines as they need."""
+    rows: list[list[AnsweredItem]] = [[]]
+    room = width = max(style.width - indent, 1)
     for item in checklist.items:
-        tick = _paint(words.TICKS[item.status], style, fg=_STATUS_COLORS.get(item.status))
-        note = f" ({item.note})" if item.note and item.status != Status.PASS else ""
-        first, *rest = textwrap.wrap(words.line(item.text + note), style.width - 4) or [""]
-        lines += [f"  {tick} {first}", *(f"    {line}" for line in rest)]
-    return "\n".join(lines)
+        room -= len(item.id) + 4
+        if room < 0 and rows[-1]:
+            rows.append([])
+            room = width - len(item.id) - 4
+        rows[-1].append(item)
+    name = f"{words.line(checklist.name):<{indent}}"
+    first = _paint(name, style, bold=True)
+    ticked = ("  ".join(_ticked(item, style) for item in row) for row in rows)
+    return first + f"\n{' ' * indent}".join(ticked)
+
+
+def _ticked(item: AnsweredItem, style: Style) -> str:
+    tick = _paint(words.TICKS[item.status], style, fg=_STATUS_COLORS.get(item.status))
+    return f"{tick} {item.id}"
 
 
 def _paint(text: str, style: Style, **how: object) -> str:

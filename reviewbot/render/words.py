@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity, Status
+from reviewbot.merging import SAME
 from reviewbot.report import Coverage, Report
 from reviewbot.text import plural, visible
 
@@ -41,6 +42,7 @@ def line(text: str) -> str:
 def dropped(report: Report) -> str:
     """How many findings stand in the JSON report only, and why; empty where none do."""
     reasons = [each.drop_reason or "" for each in report.findings if each.state == "dropped"]
+    reasons = [reason for reason in reasons if not reason.startswith(SAME)]
     if not reasons:
         return ""
     return f"{len(reasons)} more in the JSON report only: {'; '.join(sorted(set(reasons)))}"
@@ -64,7 +66,7 @@ def usage(report: Report) -> str:
     """Calls, tokens, cached share, dollars and seconds in one line."""
     used = report.usage
     if not used.calls:
-        return "no call to the model"
+        return "no answered call" if report.status == "failed" else "no call to the model"
     cached = used.cached_tokens / used.input_tokens if used.input_tokens else 0.0
     cost = f"${used.cost_usd:.4f}" if used.cost_usd is not None else "price unknown"
     return (
@@ -90,26 +92,28 @@ def files(report: Report) -> str:
 
 def exceptions(report: Report) -> list[str]:
     """What was not read and why: one line for each reason, the failures first."""
+    everything = {entry.checklist for entry in report.coverage}
     lines = []
     for status, words in (("failed", "not read"), ("skipped", "left out")):
-        grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for path, entries in _by_path(report.coverage, status).items():
-            reason = "; ".join(dict.fromkeys(entry.reason for entry in entries))
-            names = tuple(entry.checklist for entry in entries)
-            grouped.setdefault((reason, names), []).append(path)
-        everything = len({entry.checklist for entry in report.coverage})
-        for (reason, names), paths in grouped.items():
-            only = "" if len(names) == everything else f" for {', '.join(names)}"
+        for reason, names, paths in _reasons(report.coverage, status):
+            only = "" if set(names) == everything else f" for {', '.join(names)}"
             lines.append(f"{words}{only}: {_listed(paths)}: {reason}")
     return lines
 
 
-def _by_path(coverage: Iterable[Coverage], status: str) -> dict[str, list[Coverage]]:
-    found: dict[str, list[Coverage]] = {}
+def _reasons(
+    coverage: Iterable[Coverage], status: str
+) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Each reason with its checklists and its paths."""
+    paths: dict[tuple[str, str], list[str]] = {}
     for entry in coverage:
         if entry.status == status:
-            found.setdefault(entry.path, []).append(entry)
-    return found
+            paths.setdefault((entry.reason, entry.checklist), []).append(entry.path)
+    names: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, checklist), found in paths.items():
+        names.setdefault((reason, tuple(found)), []).append(checklist)
+    for (reason, found_paths), checklists in names.items():
+        yield reason, tuple(checklists), found_paths
 
 
 def _listed(paths: Sequence[str], most: int = 8) -> str:
