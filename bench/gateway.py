@@ -13,20 +13,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
+from reviewbot.demo.gateway import KEY_INFO, MODEL_INFO
+
 LATENCY = 0.2  # seconds
 ANSWER = json.dumps({"findings": [], "items": []})
-MODEL_INFO = {
-    "max_input_tokens": 200_000,
-    "max_output_tokens": 64_000,
-    "input_cost_per_token": 3e-06,
-    "output_cost_per_token": 1.5e-05,
-    "cache_creation_input_token_cost": 3.75e-06,
-    "cache_read_input_token_cost": 3e-07,
-}
-ROUTES = {
-    "/key/info": {"info": {"tpm_limit": None}},
-    "/model/info": {"data": [{"model_name": "claude-sonnet", "model_info": MODEL_INFO}]},
-}
+ROUTES = {"/key/info": KEY_INFO, "/model/info": MODEL_INFO}
 
 
 class _Handler(BaseHTTPRequestHandler):
