@@ -38,10 +38,11 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
     }
 
 
-def test_it_shows_the_sample_reviewed(environment: dict[str, str], tmp_path: Path) -> None:
+def shown(environment: dict[str, str], folder: Path) -> str:
+    """What the demo prints."""
     done = subprocess.run(
         [sys.executable, "-m", "reviewbot", "demo"],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -49,7 +50,12 @@ def test_it_shows_the_sample_reviewed(environment: dict[str, str], tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    for shown in (
+    return done.stdout
+
+
+def test_it_shows_the_sample_reviewed(environment: dict[str, str], tmp_path: Path) -> None:
+    printed = shown(environment, tmp_path)
+    for part in (
         "shop/orders.py:82",
         TITLE,
         "> 82 + ",
@@ -58,8 +64,8 @@ def test_it_shows_the_sample_reviewed(environment: dict[str, str], tmp_path: Pat
         "7 files read, 1 left out",
         "4 calls (claude-sonnet)",
     ):
-        assert shown in done.stdout
-    assert "$0." in done.stdout.splitlines()[-1]
+        assert part in printed
+    assert "$0." in printed.splitlines()[-1]
 
 
 # --- the sample ---------------------------------------------------------------------------------
@@ -121,3 +127,11 @@ def test_the_recorded_answers_are_json_as_the_schema_has_it() -> None:
     for name in NAMES:
         recorded = json.loads((SAMPLE / f"answers/{name}.json").read_text("utf-8"))
         assert set(recorded) == {"findings", "items"}
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    excerpt = readme.partition("```\n")[2].partition("```\n")[0].splitlines()
+    told = [line for line in excerpt if "[…]" not in line and not line.startswith("4 calls")]
+    assert len(told) > 20
+    assert set(told) <= set(shown(dict(os.environ), tmp_path).splitlines())
