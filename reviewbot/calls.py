@@ -13,7 +13,8 @@ from typing import Protocol
 from reviewbot import checklists
 from reviewbot.errors import AnswerError, CallError, GatewayError
 from reviewbot.findings import Answer, read, salvage
-from reviewbot.gateway import OUT_OF_TIME, Model, Reply, Usage
+from reviewbot.gateway import OUT_OF_TIME
+from reviewbot.models import Model, Reply, Usage
 from reviewbot.prompt import Request
 from reviewbot.text import fenced
 

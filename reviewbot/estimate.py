@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reviewbot.calls import shares_cache
-from reviewbot.gateway import Model, Usage
+from reviewbot.models import Model, Usage
 from reviewbot.prompt import Request
 from reviewbot.text import plural
 

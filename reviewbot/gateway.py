@@ -7,19 +7,20 @@ OpenAI-compatible endpoint is used without them.
 from __future__ import annotations
 
 import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from reviewbot import models
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import CallError, GatewayError, SchemaError, UsageError
 from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
+from reviewbot.models import Limits, Model, Reply, Usage
 from reviewbot.refusals import Refusal, refusal
 from reviewbot.text import visible
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
-SAFE_WINDOW = 32_000  # tokens; for a model that the gateway tells nothing about
-ANSWER_TOKENS = 8_000  # reserved by the proxy against budget and limit while a call runs
 CONNECT_TIMEOUT = 10.0  # seconds
 QUESTION_TIMEOUT = 15.0  # seconds; for prices and limits
 TRIES = 4  # of a call that fails otherwise than by a rate limit
@@ -39,70 +38,6 @@ LIMIT_DELAY = 5.0  # seconds before another try, where a rate limit names no tim
 OUT_OF_TIME = "the time limit of the run is over (timeout)"
 
 _SCHEMA_WORDS = ("response_format", "json_schema", "schema", "structured", "output_config")
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What the gateway tells about a model; prices in dollars a token, None where unknown."""
-
-    name: str
-    window: int = SAFE_WINDOW
-    answer: int = ANSWER_TOKENS
-    input_price: float | None = None
-    output_price: float | None = None
-    read_price: float | None = None
-    write_price: float | None = None
-
-    @property
-    def takes_breakpoints(self) -> bool:
-        """Whether a cache breakpoint in the prompt means something to this model."""
-        return "claude" in self.name.lower() or self.write_price is not None
-
-    @property
-    def cache_minimum(self) -> int:
-        """Tokens below which a provider does not cache a prefix."""
-        return 4096 if "haiku" in self.name.lower() else 1024
-
-    def price(self, usage: Usage) -> float | None:
-        """Dollars for what a call used; None where the gateway tells no prices."""
-        if self.input_price is None or self.output_price is None:
-            return None
-        read = self.input_price if self.read_price is None else self.read_price
-        write = self.input_price if self.write_price is None else self.write_price
-        plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
-        return (
-            max(plain, 0) * self.input_price
-            + usage.cached_tokens * read
-            + usage.cache_write_tokens * write
-            + usage.output_tokens * self.output_price
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the key may do; None where there is no limit, or the gateway tells none."""
-
-    tokens_per_minute: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What calls took. `input_tokens` counts all input, cached or not."""
-
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer of the model; `cut` when the model was stopped before its end."""
-
-    text: str
-    cut: bool
-    usage: Usage
 
 
 class Gateway:
@@ -159,14 +94,14 @@ class Gateway:
         asked = [
             meanwhile(partial(self._question, route)) for route in ("/key/info", "/model/info")
         ]
-        key, models = (answer.result() for answer in asked)
+        key, listed = (answer.result() for answer in asked)
         info = key.get("info")
         if isinstance(info, dict):
-            self.limits = Limits(tokens_per_minute=_positive(info.get("tpm_limit")))
-        entries = models.get("data")
+            self.limits = Limits(tokens_per_minute=models.positive(info.get("tpm_limit")))
+        entries = listed.get("data")
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("model_name"), str):
-                self._models.setdefault(entry["model_name"], _model(entry))
+                self._models.setdefault(entry["model_name"], models.model(entry))
         self.is_litellm = isinstance(info, dict) or bool(self._models)
 
     def _question(self, route: str) -> dict[str, Any]:
@@ -260,7 +195,7 @@ class Gateway:
                     )
                 else:
                     reply = _collect([self._completion(raw.read())], opened)
-                cost = _number(raw.headers.get("x-litellm-response-cost"))
+                cost = models.number(raw.headers.get("x-litellm-response-cost"))
         except (openai.APIError, httpx2.RequestError) as error:
             if time.monotonic() >= deadline:
                 raise CallError(OUT_OF_TIME) from None
@@ -427,54 +362,10 @@ def _collect(chunks: Iterable[Mapping[str, Any]], opened: Callable[[], None]) ->
             text.append(part.get("content") or "")
             finish = choice.get("finish_reason") or finish
         if chunk.get("usage"):
-            usage = _usage(chunk["usage"])
+            usage = models.usage(chunk["usage"])
     if not finish and not any(text):
         raise CallError("the answer broke off before it began", retry_after=0.0)
     return Reply("".join(text), finish in ("", "length", "content_filter"), usage)
-
-
-def _usage(told: Mapping[str, Any]) -> Usage:
-    details = told.get("prompt_tokens_details") or {}
-    return Usage(
-        input_tokens=_count(told.get("prompt_tokens")),
-        cached_tokens=_count(told.get("cache_read_input_tokens") or details.get("cached_tokens")),
-        cache_write_tokens=_count(
-            told.get("cache_creation_input_tokens") or details.get("cache_creation_tokens")
-        ),
-        output_tokens=_count(told.get("completion_tokens")),
-        cost_usd=_number(told.get("cost")),
-    )
-
-
-def _model(entry: Mapping[str, Any]) -> Model:
-    info = entry.get("model_info") or {}
-    output = _positive(info.get("max_output_tokens")) or ANSWER_TOKENS
-    return Model(
-        name=entry["model_name"],
-        window=_positive(info.get("max_input_tokens")) or SAFE_WINDOW,
-        answer=min(output, ANSWER_TOKENS),
-        input_price=_number(info.get("input_cost_per_token")),
-        output_price=_number(info.get("output_cost_per_token")),
-        read_price=_number(info.get("cache_read_input_token_cost")),
-        write_price=_number(info.get("cache_creation_input_token_cost")),
-    )
-
-
-def _count(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and 0 < value < math.inf else 0
-
-
-def _positive(value: object) -> int | None:
-    return _count(value) or None
-
-
-def _number(value: object) -> float | None:
-    """A number of dollars or seconds, as JSON or a header has it."""
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _type(error: openai.APIStatusError) -> str:
@@ -493,7 +384,7 @@ def _refuses_schema(error: openai.APIError | httpx2.RequestError) -> bool:
 def _wait(headers: Mapping[str, str]) -> float:
     """How long a rate limit asks to wait: at least a second."""
     for name in ("retry-after", "llm_provider-retry-after"):
-        value = _number(headers.get(name))
+        value = models.number(headers.get(name))
         if value is not None:
             return max(value, 1.0)
     return LIMIT_DELAY

@@ -14,9 +14,10 @@ from reviewbot.checklists import OVERRIDES, Checklist
 from reviewbot.config import Config, Settings
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import ConfigError, GatewayError, UsageError
-from reviewbot.gateway import Gateway, Limits, Model
+from reviewbot.gateway import Gateway
 from reviewbot.git import Repository
 from reviewbot.meanwhile import meanwhile
+from reviewbot.models import Limits, Model
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import Request

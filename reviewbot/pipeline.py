@@ -15,8 +15,8 @@ from reviewbot.checklists import Checklist
 from reviewbot.config import Config
 from reviewbot.errors import InterruptedReview
 from reviewbot.findings import ItemAnswer, Severity, Status
-from reviewbot.gateway import Model, Usage
 from reviewbot.merging import merge
+from reviewbot.models import Model, Usage
 from reviewbot.prompt import Background, Request, Room, meant_for, requests
 from reviewbot.report import (
     AnsweredChecklist,

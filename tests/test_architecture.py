@@ -15,7 +15,7 @@ ROOT = Path(reviewbot.__file__).parent
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
     {"", "errors", "text", "meanwhile"},
-    {"diff", "findings", "endpoint", "refusals"},
+    {"diff", "findings", "endpoint", "models", "refusals"},
     {"records", "selection", "checklists", "anchors", "context", "config"},
     {"git", "merging"},
     {"change", "prompt", "report", "gateway"},

@@ -16,6 +16,7 @@ from reviewbot import gateway as module
 from reviewbot.calls import Outcome
 from reviewbot.endpoint import Endpoint
 from reviewbot.gateway import Gateway
+from reviewbot.models import Model
 from reviewbot.prompt import Request
 from reviewbot.text import fenced
 
@@ -111,7 +112,7 @@ def test_each_batch_and_model_has_its_own_first(fake: FakeGateway, gateway: Gate
     firsts = [request("a", 0), request("a", 1), request("a", 0, "claude-haiku-x")]
     others = [request("b", 0), request("b", 1), request("b", 0, "claude-haiku-x")]
     everyone = threading.Barrier(3)
-    gateway._models["claude-haiku-x"] = module.Model("claude-haiku-x", write_price=1.0)
+    gateway._models["claude-haiku-x"] = Model("claude-haiku-x", write_price=1.0)
 
     def together(wire: fg.Wire) -> None:
         everyone.wait(fg.PATIENCE)  # all three are under way side by side

@@ -8,7 +8,7 @@ import pytest
 from builders import request
 
 from reviewbot.estimate import EXPECTED_ANSWER, Estimate, PricedRequest, estimate, priced
-from reviewbot.gateway import Model
+from reviewbot.models import Model
 from reviewbot.prompt import Request
 
 LONG = "c" * 30_000  # tokens enough for a cache

@@ -16,7 +16,8 @@ from reviewbot import gateway as module
 from reviewbot.endpoint import Endpoint, endpoint
 from reviewbot.errors import CallError, GatewayError, UsageError
 from reviewbot.findings import SCHEMA
-from reviewbot.gateway import Gateway, Limits, Model, Reply, Usage
+from reviewbot.gateway import Gateway
+from reviewbot.models import ANSWER_TOKENS, Limits, Model, Reply, Usage
 
 Opener = Callable[..., Gateway]
 MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
@@ -60,7 +61,7 @@ def test_litellm_tells_prices_windows_and_limits(fake: FakeGateway, connect: Ope
     assert gateway.is_litellm
     assert gateway.limits == Limits(tokens_per_minute=5000)
     assert gateway.model("claude-haiku") == Model(
-        "claude-haiku", 200_000, module.ANSWER_TOKENS, 3e-06, 1.5e-05, 3e-07, 3.75e-06
+        "claude-haiku", 200_000, ANSWER_TOKENS, 3e-06, 1.5e-05, 3e-07, 3.75e-06
     )
     assert gateway.model("other") == Model("other")
     assert sorted(call.path for call in fake.questions) == ["/key/info", "/model/info"]

@@ -9,15 +9,15 @@ import fake_gateway as fg
 import pytest
 from fake_gateway import KEY, FakeGateway, answered, failed, streamed
 
-from reviewbot import checklists, config, pipeline
-from reviewbot import gateway as module
+from reviewbot import checklists, config, gateway, pipeline
 from reviewbot.calls import Outcome
 from reviewbot.change import from_patch
 from reviewbot.checklists import Checklist
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import CallError, GatewayError, InterruptedReview
 from reviewbot.findings import Answer, Finding, ItemAnswer, Severity, Status
-from reviewbot.gateway import Gateway, Model, Usage
+from reviewbot.gateway import Gateway
+from reviewbot.models import ANSWER_TOKENS, Model, Usage
 from reviewbot.pipeline import Review, prepare, report, review_change
 from reviewbot.prompt import Request
 from reviewbot.report import Coverage, Report
@@ -302,7 +302,7 @@ def test_nothing_to_read_is_nothing_to_do() -> None:
 
 @pytest.fixture
 def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TRIES", 1)
+    monkeypatch.setattr(gateway, "TRIES", 1)
 
 
 def reviewed(fake: FakeGateway, review: Review) -> tuple[Report, list[tuple[int, int]]]:
@@ -374,10 +374,10 @@ def test_an_interruption_says_what_is_lost(fake: FakeGateway) -> None:
 
 def test_requests_fit_the_smallest_window_and_the_keys_limit() -> None:
     def model_of(name: str) -> Model:
-        return Model(name, window=50_000, answer=module.ANSWER_TOKENS)
+        return Model(name, window=50_000, answer=ANSWER_TOKENS)
 
     (request,) = prepare(a_review(own()), model_of, None)
-    assert request.answer_tokens == module.ANSWER_TOKENS
+    assert request.answer_tokens == ANSWER_TOKENS
     (request,) = prepare(a_review(own()), model_of, 12_000)
     assert request.answer_tokens == 3_000
     assert request.input_tokens + request.answer_tokens <= 12_000 * pipeline.OWN_SHARE

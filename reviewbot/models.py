@@ -1,0 +1,122 @@
+"""Models as the gateway tells about them: windows, prices, and what calls used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SAFE_WINDOW = 32_000  # tokens; for a model that the gateway tells nothing about
+ANSWER_TOKENS = 8_000  # reserved by the proxy against budget and limit while a call runs
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the gateway tells about a model; prices in dollars a token, None where unknown."""
+
+    name: str
+    window: int = SAFE_WINDOW
+    answer: int = ANSWER_TOKENS
+    input_price: float | None = None
+    output_price: float | None = None
+    read_price: float | None = None
+    write_price: float | None = None
+
+    @property
+    def takes_breakpoints(self) -> bool:
+        """Whether a cache breakpoint in the prompt means something to this model."""
+        return "claude" in self.name.lower() or self.write_price is not None
+
+    @property
+    def cache_minimum(self) -> int:
+        """Tokens below which a provider does not cache a prefix."""
+        return 4096 if "haiku" in self.name.lower() else 1024
+
+    def price(self, usage: Usage) -> float | None:
+        """Dollars for what a call used; None where the gateway tells no prices."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        read = self.input_price if self.read_price is None else self.read_price
+        write = self.input_price if self.write_price is None else self.write_price
+        plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+        return (
+            max(plain, 0) * self.input_price
+            + usage.cached_tokens * read
+            + usage.cache_write_tokens * write
+            + usage.output_tokens * self.output_price
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the key may do; None where there is no limit, or the gateway tells none."""
+
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls took. `input_tokens` counts all input, cached or not."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the model; `cut` when the model was stopped before its end."""
+
+    text: str
+    cut: bool
+    usage: Usage
+
+
+def usage(told: Mapping[str, Any]) -> Usage:
+    """The `usage` of a chat completion, with what providers add to it."""
+    details = told.get("prompt_tokens_details") or {}
+    return Usage(
+        input_tokens=_count(told.get("prompt_tokens")),
+        cached_tokens=_count(told.get("cache_read_input_tokens") or details.get("cached_tokens")),
+        cache_write_tokens=_count(
+            told.get("cache_creation_input_tokens") or details.get("cache_creation_tokens")
+        ),
+        output_tokens=_count(told.get("completion_tokens")),
+        cost_usd=number(told.get("cost")),
+    )
+
+
+def model(entry: Mapping[str, Any]) -> Model:
+    """An entry of LiteLLM's `/model/info`."""
+    info = entry.get("model_info") or {}
+    output = positive(info.get("max_output_tokens")) or ANSWER_TOKENS
+    return Model(
+        name=entry["model_name"],
+        window=positive(info.get("max_input_tokens")) or SAFE_WINDOW,
+        answer=min(output, ANSWER_TOKENS),
+        input_price=number(info.get("input_cost_per_token")),
+        output_price=number(info.get("output_cost_per_token")),
+        read_price=number(info.get("cache_read_input_token_cost")),
+        write_price=number(info.get("cache_creation_input_token_cost")),
+    )
+
+
+def _count(value: object) -> int:
+    return int(value) if isinstance(value, int | float) and 0 < value < math.inf else 0
+
+
+def positive(value: object) -> int | None:
+    """A count, or None where there is none."""
+    return _count(value) or None
+
+
+def number(value: object) -> float | None:
+    """A number of dollars or seconds, as JSON or a header has it."""
+    try:
+        found = float(str(value))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
