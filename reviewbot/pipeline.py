@@ -146,14 +146,13 @@ def _warnings(review: Review, outcomes: Sequence[Outcome]) -> Iterator[str]:
     filtered = [entry for entry in review.selection.skipped if entry.by_filter]
     if filtered and not review.selection.files:
         yield f"nothing is reviewed: {plural(len(filtered), 'file')} {filtered[0].reason}"
-    for checklist, _ in review.chosen:
-        answers = [
-            outcome.answer
-            for outcome in outcomes
-            if outcome.answer and outcome.request.checklist == checklist.name
-        ]
-        if answers and not any(answer.items for answer in answers):
-            yield f"the model answered no item of the checklist {checklist.name}"
+    answers = [
+        (outcome.request.checklist, outcome.answer) for outcome in outcomes if outcome.answer
+    ]
+    ticked = {name for name, answer in answers if answer.items}
+    silent = dict.fromkeys(name for name, _ in answers if name not in ticked)
+    if silent:
+        yield f"the model ticked no item of {', '.join(silent)}"
 
 
 def _status(

@@ -397,5 +397,5 @@ def test_a_filter_that_leaves_nothing_is_said() -> None:
 def test_a_checklist_without_any_answer_to_its_items_is_said() -> None:
     outcome = Outcome(asked(), Answer((), ()), None, (USAGE,))
     made = report(a_review(own()), [outcome], 0.0)
-    assert made.warnings == ("the model answered no item of the checklist own",)
+    assert made.warnings == ("the model ticked no item of own",)
     assert made.status == "complete"
