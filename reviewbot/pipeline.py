@@ -186,8 +186,14 @@ def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...
         for finding in outcome.answer.findings
     ]
     comments = merge(place(review.change.diff.files, claims, review.change.lines))
-    threshold = review.config.min_severity
-    return tuple(ranked(_above(comment, threshold) for comment in comments))
+    return tuple(ranked(_above(comment, _shown_from(review.config)) for comment in comments))
+
+
+def _shown_from(config: Config) -> Severity:
+    """The least severity that is shown: whatever makes the exit code 1 is."""
+    if config.fail_on == "none":
+        return config.min_severity
+    return max(config.min_severity, Severity(config.fail_on), key=lambda level: level.rank)
 
 
 def _above(comment: Comment, threshold: Severity) -> Comment:
@@ -202,13 +208,13 @@ def _coverage(review: Review, outcomes: Sequence[Outcome]) -> tuple[Coverage, ..
     for outcome in outcomes:
         for path in outcome.request.paths:
             problems.setdefault((path, outcome.request.checklist), []).append(outcome.problem)
-    left_out = {visible(entry.file.path): entry.reason for entry in review.selection.skipped}
+    left_out = {id(entry.file): entry.reason for entry in review.selection.skipped}
     entries = []
     for file in review.change.diff.files:
         path = visible(file.path)
         for checklist, model in review.chosen:
-            if path in left_out:
-                entry = Coverage(path, checklist.name, "skipped", left_out[path], "")
+            if id(file) in left_out:
+                entry = Coverage(path, checklist.name, "skipped", left_out[id(file)], "")
             elif not meant_for(checklist, [path]):
                 reason = "not among the checklist's paths"
                 entry = Coverage(path, checklist.name, "skipped", reason, "")

@@ -399,3 +399,29 @@ def test_a_checklist_without_any_answer_to_its_items_is_said() -> None:
     made = report(a_review(own()), [outcome], 0.0)
     assert made.warnings == ("the model ticked no item of own",)
     assert made.status == "complete"
+
+
+def test_what_fails_the_run_is_shown() -> None:
+    outcome = ended([found(severity=Severity.HIGH)])
+    made = report(a_review(own(), min_severity="critical", fail_on="high"), [outcome], 0.0)
+    assert [finding.state for finding in made.findings] == ["new"]
+    assert made.exit_code("high") == 1
+
+
+def test_a_file_that_the_patch_deletes_and_adds_again_is_covered_once_each() -> None:
+    patch = b"""\
+diff --git a/a.py b/a.py
+deleted file mode 100644
+--- a/a.py
++++ /dev/null
+@@ -1 +0,0 @@
+-one
+diff --git a/a.py b/a.py
+new file mode 120000
+--- /dev/null
++++ b/a.py
+@@ -0,0 +1 @@
++two
+"""
+    made = report(a_review(own(), patch=patch), [ended(paths=["a.py"])], 0.0)
+    assert [entry.status for entry in made.coverage] == ["skipped", "reviewed"]
