@@ -335,7 +335,7 @@ def test_nobody_reads_standard_output(program: Program, arguments: list[str]) ->
     [
         (["--fail-on", "critical"], 0),
         (["--fail-on", "high"], 1),
-        (["--fail-on", "info", "--min-severity", "critical"], 0),
+        (["--fail-on", "info", "--min-severity", "critical"], 1),
     ],
 )
 def test_fail_on(program: Program, arguments: list[str], code: int) -> None:
