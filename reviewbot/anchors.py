@@ -185,7 +185,8 @@ def place(
     read: dict[str, _Lines] = {}
     comments = []
     for claim in claims:
-        file = by_path.get(_plain(claim.finding.path))
+        path = claim.finding.path
+        file = by_path.get(path) or by_path.get(_plain(path))
         if file is None:
             comments.append(_dropped(claim))
             continue
@@ -196,9 +197,11 @@ def place(
 
 
 def _by_path(files: Iterable[FileDiff]) -> Mapping[str, FileDiff]:
-    found: dict[str, FileDiff] = {}
+    files = list(files)
+    found = {visible(file.path): file for file in files}
     for file in files:
-        found[squeezed(file.path)] = file
+        found.setdefault(squeezed(file.path), file)
+    for file in files:
         if file.old_path:
             found.setdefault(squeezed(file.old_path), file)
     return found

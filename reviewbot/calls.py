@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reviewbot import checklists
-from reviewbot.errors import AnswerError, CallError, GatewayError
+from reviewbot.errors import AnswerError, CallError, GatewayError, ModelError
 from reviewbot.findings import Answer, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
 from reviewbot.models import Model, Reply, Usage
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def fatal(self) -> bool:
-        """Whether no other request can succeed either."""
+        """Whether no other request can succeed either, or none to the same model."""
         return self.error is not None and not isinstance(self.error, CallError)
 
 
@@ -107,7 +107,7 @@ class _Flight:
         self._pending = set(range(len(requests)))
         self._todo: queue.PriorityQueue[int] = queue.PriorityQueue()
         self._done: queue.SimpleQueue[tuple[int, Outcome | BaseException]] = queue.SimpleQueue()
-        self._fatal: GatewayError | None = None
+        self._fatal: dict[str | None, GatewayError] = {}  # by model; None for all of them
         self._followers: dict[int, list[int]] = {}
         self._with_breakpoint: set[int] = set()
         groups: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -159,11 +159,12 @@ class _Flight:
     # --- one request --------------------------------------------------------------------------
 
     def _outcome(self, number: int) -> Outcome:
-        if self._fatal:
-            return self._failed(number, self._fatal)
+        model = self._requests[number].model
+        if error := self._fatal.get(None) or self._fatal.get(model):
+            return self._failed(number, error)
         outcome = self._answer(number)
-        if outcome.fatal:
-            self._fatal = outcome.error
+        if outcome.error and outcome.fatal:
+            self._fatal[model if isinstance(outcome.error, ModelError) else None] = outcome.error
         return outcome
 
     def _failed(self, number: int, error: GatewayError) -> Outcome:

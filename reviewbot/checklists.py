@@ -25,13 +25,15 @@ from reviewbot.text import fenced
 
 OVERRIDES = ".reviewbot/prompts"
 
+_NAME = "[a-z0-9][a-z0-9-]*"
+
 
 class Item(BaseModel):
     """One thing to look at, answered with pass, fail or not applicable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    id: Annotated[str, Field(pattern=f"^{_NAME}$")]
     text: Annotated[str, Field(min_length=1)]
 
 
@@ -126,6 +128,8 @@ _FILE = re.compile(r"\A\ufeff?---\r?\n(.*?)^---[ \t]*\r?\n(.*)\Z", re.DOTALL | r
 
 def _parse(name: str, text: str, origin: str) -> Checklist:
     where = _where(name, origin)
+    if not re.fullmatch(_NAME, name):
+        raise ConfigError(f"{where}: a checklist's name is made of a-z, 0-9 and -")
     match = _FILE.match(text)
     if not match:
         raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from reviewbot import __version__
 from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
+from reviewbot.text import visible
 
 if TYPE_CHECKING:
     from reviewbot.change import Span
@@ -36,6 +38,7 @@ Exit codes, the first that applies:
 def main() -> NoReturn:
     """Run the program; every expected failure ends in one clear line and its exit code."""
     _replace_closed_streams()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     try:
         code = cli.main(prog_name="reviewbot", standalone_mode=False)
     except click.exceptions.Abort:
@@ -62,7 +65,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _say(message: str) -> None:
-    click.echo(f"reviewbot: {message}", err=True)
+    click.echo(f"reviewbot: {visible(message)}", err=True)
 
 
 def _show(text: str) -> None:
@@ -207,6 +210,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
         include=options["include"],
         exclude=options["exclude"],
         config_file=options["config_file"],
+        output=options["output"],
     )
 
 

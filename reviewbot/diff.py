@@ -154,7 +154,20 @@ def parse(lines: Iterable[bytes]) -> Diff:
         raise DiffError(
             "there is no unified diff in this text", "Make one with: git diff BASE...HEAD"
         )
+    _refuse_series(files)
     return Diff(files)
+
+
+def _refuse_series(files: Iterable[FileDiff]) -> None:
+    """A file may be deleted and added again (its type changed), but not be changed twice."""
+    seen: dict[str, str] = {}
+    for file in files:
+        if seen.get(file.path, "D") != "D":
+            raise DiffError(
+                f"{file.path} is changed twice: this is a series of patches",
+                "Make one with: git diff BASE...HEAD",
+            )
+        seen[file.path] = file.status
 
 
 class Block:
@@ -187,6 +200,8 @@ class Block:
     def open_hunk(self, line: bytes, counts: Iterable[bytes]) -> None:
         """Begin a hunk of so many old and new lines."""
         self._old, self._new = map(int, counts)
+        if not self.in_hunk:
+            raise self.broken("has no lines", line)
         self.patch += line
 
     def add(self, line: bytes) -> None:

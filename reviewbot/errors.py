@@ -6,9 +6,10 @@ ReviewbotError
 │   ├── DiffError       2  a diff that does not say what it claims
 │   └── GitError        2  git, or the repository, cannot give the diff
 ├── GatewayError        4  the gateway cannot be used, or refuses the key
+│   ├── ModelError      4  one model cannot be used; others may
 │   └── CallError       4  one call failed; others may do better
 │       ├── AnswerError     the model's answer cannot be read
-│       └── SchemaError   the gateway takes no answer schema: ask without one
+│       └── SchemaError     the gateway takes no answer schema: ask without one
 ├── OutputError         5  the finished report could not be delivered
 └── InterruptedReview 130  somebody pressed ^C
 """
@@ -57,6 +58,10 @@ class GatewayError(ReviewbotError):
     """The gateway cannot be used, or refuses the key."""
 
     exit_code = 4
+
+
+class ModelError(GatewayError):
+    """No call to this model can succeed; calls to others may."""
 
 
 class CallError(GatewayError):

@@ -156,10 +156,6 @@ class Finding:
     """
 
     path: Annotated[str, BeforeValidator(_text), Field(min_length=1)]
-    body: Annotated[
-        _Text,
-        Field(validation_alias=AliasChoices("body", "message", "description", "comment")),
-    ]
     line: Annotated[int, BeforeValidator(_number)] = 0
     end_line: Annotated[int, BeforeValidator(_number)] = 0
     quote: _Text = ""
@@ -167,6 +163,10 @@ class Finding:
     confidence: Annotated[int, BeforeValidator(_confidence)] = 5
     item: _Text = ""
     title: _Text = ""
+    body: Annotated[
+        _Text,
+        Field(validation_alias=AliasChoices("body", "message", "description", "comment")),
+    ] = ""
     suggestion: _Text = ""
 
 
@@ -316,7 +316,7 @@ def _answer(contents: Iterable[_Content]) -> Answer:
         lists = (content[name] for name in _LISTS if isinstance(content.get(name), list))
         entries += chain.from_iterable(lists)
         answers += _item_entries(content.get("items"))
-    findings = [_validated(_FINDING, entry) for entry in entries]
+    findings = [_finding(entry) for entry in entries]
     items = [_validated(_ITEM, entry) for entry in answers]
     broken = findings.count(None)
     return Answer(
@@ -330,6 +330,12 @@ def _item_entries(items: object) -> list[object]:
     if isinstance(items, Mapping):
         return [{"id": name, "status": status} for name, status in items.items()]
     return items if isinstance(items, list) else []
+
+
+def _finding(entry: object) -> Finding | None:
+    finding = _validated(_FINDING, entry)
+    says = finding and (finding.title or finding.body or finding.quote)
+    return finding if says else None
 
 
 def _validated(adapter: TypeAdapter[_T], entry: object) -> _T | None:

@@ -68,6 +68,8 @@ class Repository:
         self._folder = folder
         self._environment = {k: v for k, v in os.environ.items() if _KEPT.fullmatch(k)}
         self._environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        # A partial clone fetches what it lacks by the commands that its configuration names.
+        self._environment |= {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
         self._reader: subprocess.Popen[bytes] | None = None
         self._stored = False
         self._attribute_places: dict[str, dict[str, str]] = {}
@@ -345,7 +347,7 @@ class Repository:
             finally:
                 if (process.returncode or 0) > 0:  # else what git could not say is a contradiction
                     errors.seek(0)
-                    raise GitError(_first_line(errors.read()))
+                    raise _failure(errors.read())
 
     # --- processes ----------------------------------------------------------------------------
 
@@ -373,7 +375,7 @@ class Repository:
         except FileNotFoundError as error:
             raise GitError("git is not installed", "Install git, or review a --patch.") from error
         if done.returncode and not may_fail:
-            raise GitError(_first_line(done.stderr))
+            raise _failure(done.stderr)
         return done
 
     def _surroundings(self, places: dict[str, str]) -> dict[str, Any]:
@@ -431,6 +433,15 @@ def _too_shallow() -> GitError:
         "Get the history: git fetch --unshallow "
         '(GitHub Actions: fetch-depth: 0; GitLab CI: GIT_DEPTH: "0").',
     )
+
+
+def _failure(stderr: bytes) -> GitError:
+    if b"not allowed" in stderr or b"lazy fetching disabled" in stderr:
+        return GitError(
+            "this partial clone lacks objects of the change, and nothing is fetched by itself",
+            "Get them: git fetch --refetch --no-filter",
+        )
+    return GitError(_first_line(stderr))
 
 
 def _first_line(stderr: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
 from reviewbot.text import plural, visible
 
+_SPECIAL = re.compile(r"[\\*?\[ #!]")  # to a glob
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -32,6 +35,7 @@ class Wish:
 
     `span` chooses what to compare, given the repository; or else there is a `patch` to read.
     `overrides` are settings with their origin. `config_file` replaces the repository's own.
+    `output` is where the report goes: an earlier one there is no part of the change.
     """
 
     span: Callable[[Repository], Span] | None
@@ -40,6 +44,7 @@ class Wish:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     config_file: Path | None = None
+    output: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +173,20 @@ class _Gathering:
             "path_filters": self.config.path_filters,
             "--include": self._wish.include,
             "--exclude": [f"!{pattern}" for pattern in self._wish.exclude],
+            "-o": self._own_report(),
         }
         chosen = selection.select(change.diff.files, filters, change.attributes)
         return Review(change, chosen, self._chosen, self.config)
+
+    def _own_report(self) -> list[str]:
+        """The filter that leaves out what an earlier run has written."""
+        if not (self._wish.output and self._repository):
+            return []
+        try:
+            path = self._wish.output.resolve().relative_to(self._repository.top.resolve())
+        except ValueError:
+            return []
+        return ["!/" + _SPECIAL.sub(r"\\\g<0>", path.as_posix())]
 
     def _change(self) -> Change:
         if self._repository and self._wish.span:

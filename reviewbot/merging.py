@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from reviewbot.anchors import Comment
-from reviewbot.text import digest
+from reviewbot.text import digest, squeezed
 
 ALIKE = 0.5  # share of the shorter title's words that must be common
 ALIKE_WORDS = 2  # and how many at least, where it has as many
@@ -37,12 +37,25 @@ def merge(comments: Iterable[Comment]) -> tuple[Comment, ...]:
     by_path: dict[tuple[str, str, bool], list[list[Comment]]] = defaultdict(list)
     for comment in sorted(comments, key=_strongest_first):
         groups = by_path[comment.path, comment.state, comment.anchored]
-        group = next((group for group in groups if _same(group[0], comment)), None)
+        group = next((group for group in groups if _belongs(comment, group)), None)
         if group is None:
             groups.append([comment])
         else:
             group.append(comment)
     return _identified(list(chain.from_iterable(by_path.values())))
+
+
+def _belongs(comment: Comment, group: list[Comment]) -> bool:
+    """Whether it is said again: by another checklist, or to the letter by the same one.
+
+    What one answer tells apart by itself are two defects.
+    """
+    own = [other for other in group if other.checklists == comment.checklists]
+    return _same(group[0], comment) and all(_repeated(comment, other) for other in own)
+
+
+def _repeated(one: Comment, other: Comment) -> bool:
+    return _same_lines(one, other) and squeezed(one.title) == squeezed(other.title)
 
 
 def _strongest_first(comment: Comment) -> tuple[Any, ...]:

@@ -91,7 +91,8 @@ def usage(told: Mapping[str, Any]) -> Usage:
 
 def model(entry: Mapping[str, Any]) -> Model:
     """An entry of LiteLLM's `/model/info`."""
-    info = entry.get("model_info") or {}
+    info = entry.get("model_info")
+    info = info if isinstance(info, dict) else {}
     output = positive(info.get("max_output_tokens")) or ANSWER_TOKENS
     return Model(
         name=entry["model_name"],

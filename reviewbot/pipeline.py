@@ -17,7 +17,7 @@ from reviewbot.errors import InterruptedReview
 from reviewbot.findings import ItemAnswer, Severity, Status
 from reviewbot.merging import merge
 from reviewbot.models import Model, Usage
-from reviewbot.prompt import Background, Request, Room, meant_for, requests
+from reviewbot.prompt import Background, Request, Room, cut_guides, meant_for, requests
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -26,7 +26,7 @@ from reviewbot.report import (
     TotalUsage,
     ranked,
 )
-from reviewbot.selection import Selection
+from reviewbot.selection import MAY_HOLD_SECRETS, Selection
 from reviewbot.text import plural, visible
 
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
@@ -137,12 +137,20 @@ def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Repor
         ),
         coverage=coverage,
         usage=_total(outcomes, seconds),
-        warnings=tuple(_warnings(review, outcomes)),
+        warnings=tuple(_warnings(review, outcomes, findings)),
     )
 
 
-def _warnings(review: Review, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _warnings(
+    review: Review, outcomes: Sequence[Outcome], findings: Sequence[Comment]
+) -> Iterator[str]:
     """What a reader of a clean result should know."""
+    for entry in review.selection.skipped:
+        if entry.reason == MAY_HOLD_SECRETS:
+            path = visible(entry.file.path)
+            yield f"{path} may hold secrets: it is not sent, and should perhaps not be committed"
+    if cut := cut_guides(review.change.guides):
+        yield f"of the team's guides, not all was shown to the model: {', '.join(cut)}"
     filtered = [entry for entry in review.selection.skipped if entry.by_filter]
     if filtered and not review.selection.files:
         yield f"nothing is reviewed: {plural(len(filtered), 'file')} {filtered[0].reason}"
@@ -153,6 +161,12 @@ def _warnings(review: Review, outcomes: Sequence[Outcome]) -> Iterator[str]:
     silent = dict.fromkeys(name for name, _ in answers if name not in ticked)
     if silent:
         yield f"the model ticked no item of {', '.join(silent)}"
+    named = {item for comment in findings for item in comment.items}
+    for name, answer in answers:
+        for item in answer.items:
+            if item.status == Status.FAIL and item.id not in named:
+                said = f": {item.note}" if item.note else ""
+                yield f"{name}: the model says that {item.id} fails, without a finding{said}"
 
 
 def _status(

@@ -23,7 +23,7 @@ class Progress:
     def say(self, message: str) -> None:
         """A line that stays."""
         self._clear()
-        self._stream.write(f"reviewbot: {message}\n")
+        self._stream.write(f"reviewbot: {visible(message)}\n")
         self._stream.flush()
 
     @contextmanager
@@ -59,7 +59,7 @@ class Progress:
 
     def _write(self, line: str) -> None:
         columns = os.get_terminal_size(self._stream.fileno()).columns or 80
-        self._stream.write(f"\r\x1b[K{line[: columns - 1]}")
+        self._stream.write(f"\r\x1b[K{visible(line)[: columns - 1]}")
         self._stream.flush()
 
     def _clear(self) -> None:

@@ -185,13 +185,28 @@ def _overview(files: Sequence[FileDiff], skipped: Sequence[Skipped]) -> str:
 
 
 def _guides(guides: Mapping[str, str]) -> str:
-    shown, left = [], GUIDE_TOKENS * BYTES_PER_TOKEN
-    for path, text in guides.items():
-        cut = text if len(text) <= left else f"{text[:left]}\n[cut here]"
-        if left > 0:
-            shown.append(f"## {path}\n" + "\n".join(map(visible, cut.splitlines())))
-        left -= len(text)
+    shown = [
+        f"## {path}\n" + "\n".join(map(visible, text.splitlines()))
+        for path, text in _shares(guides).items()
+    ]
     return fenced("guides", "\n\n".join(shown)) if shown else ""
+
+
+def cut_guides(guides: Mapping[str, str]) -> tuple[str, ...]:
+    """The guides of which not all is shown."""
+    shares = _shares(guides)
+    return tuple(path for path, text in guides.items() if shares[path] != text)
+
+
+def _shares(guides: Mapping[str, str]) -> dict[str, str]:
+    """As much of each guide as there is room for: what short ones leave goes to the long ones."""
+    left = GUIDE_TOKENS * BYTES_PER_TOKEN
+    shares: dict[str, str] = {}
+    for rank, path in enumerate(sorted(guides, key=lambda path: len(guides[path]))):
+        text, share = guides[path], left // (len(guides) - rank)
+        shares[path] = text if len(text) <= share else f"{text[:share]}\n[cut here]"
+        left -= min(len(text), share)
+    return {path: shares[path] for path in guides}
 
 
 def _advice(advice: Sequence[PathInstruction], batch: Sequence[_Piece]) -> str:
@@ -216,6 +231,9 @@ def _batches(
     batch: list[_Piece] = []
     used = context_used = 0
     for file in files:
+        if batch and used + len(file.patch) // BYTES_PER_TOKEN > space:
+            yield batch
+            batch, used, context_used = [], 0, 0
         hunks = list(file.hunks())
         lines = head(file)
         blocks = _context(hunks, lines, context_space - context_used)

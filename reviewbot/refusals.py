@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reviewbot.errors import CallError, GatewayError
+from reviewbot.errors import CallError, GatewayError, ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +59,21 @@ def _forbidden(told: Refusal) -> GatewayError:
     if told.by_provider:
         return _refused_by_provider(told)
     if told.kind.endswith("model_access_denied"):
-        return GatewayError(f"the key may not use the model '{told.model}'", _choose_another(told))
+        return ModelError(f"the key may not use the model '{told.model}'", _choose_another(told))
     return GatewayError(
         f"{told.host} forbids the call: {told.words}", "Ask the gateway's operator what is missing."
     )
 
 
 def _refused_by_provider(told: Refusal) -> GatewayError:
-    return GatewayError(
+    return ModelError(
         f"{told.host} takes the key, but its provider refuses the gateway ({told.model})",
         "The gateway's operator has to mend the provider's credentials.",
     )
 
 
 def _not_found(told: Refusal) -> GatewayError:
-    return GatewayError(
+    return ModelError(
         f"{told.host} has no model '{told.model}', or no chat completions at this address",
         f"Check the address. {_choose_another(told)}",
     )
@@ -81,7 +81,7 @@ def _not_found(told: Refusal) -> GatewayError:
 
 def _bad_request(told: Refusal) -> GatewayError:
     if "invalid model" in told.words.lower():
-        return GatewayError(f"the gateway has no model '{told.model}'", _choose_another(told))
+        return ModelError(f"the gateway has no model '{told.model}'", _choose_another(told))
     return CallError(f"the gateway refuses the call (400): {told.words}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -97,8 +98,8 @@ class Report:
         return {"failed": 4, "incomplete": 3}.get(self.status, 0)
 
     def to_json(self) -> str:
-        """The report as JSON, indented, with a line end."""
-        return _ADAPTER.dump_json(self, indent=2).decode() + "\n"
+        """The report as JSON in ASCII: no terminal can be steered by it."""
+        return json.dumps(_ADAPTER.dump_python(self, mode="json"), indent=2) + "\n"
 
 
 _ADAPTER = TypeAdapter(Report)

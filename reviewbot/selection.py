@@ -20,6 +20,7 @@ MAX_CHANGED_LINES = 20_000
 # In the patch of a file, on average: such lines were written by a program, for a program.
 LONGEST_LINES = 2_000
 
+MAY_HOLD_SECRETS = "may hold secrets"
 _SECRETS = """
     .env
     .env.*
@@ -212,7 +213,7 @@ def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
     """
     path = file.path
     if _SECRET.match_file(path) or (file.old_path and _SECRET.match_file(file.old_path)):
-        return "may hold secrets"
+        return MAY_HOLD_SECRETS
     values = {name: attributes.get((path, name)) for name in ATTRIBUTES}
     for name, value in values.items():
         if value in ("set", "true"):

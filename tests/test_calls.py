@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import fake_gateway as fg
 import pytest
@@ -192,6 +193,22 @@ def test_a_fatal_error_stops_the_rest(fake: FakeGateway, gateway: Gateway, jobs:
     assert by_checklist(outcomes) == dict.fromkeys("abcdefgh", "the budget of the key is spent")
     assert all(outcome.fatal for outcome in outcomes)
     assert len(fake.calls) <= jobs
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_model_that_cannot_be_used_does_not_stop_the_others(
+    fake: FakeGateway, gateway: Gateway, jobs: int
+) -> None:
+    fake.react = lambda call: (
+        failed(403, "key_model_access_denied", "no") if call.checklist in "ab" else streamed(WHOLE)
+    )
+    requests = [
+        replace(request(name, number), model="opus" if name in "ab" else "claude-sonnet")
+        for number, name in enumerate("abcd")
+    ]
+    problems = by_checklist(run(gateway, requests, jobs=jobs))
+    refused = "the key may not use the model 'opus'"
+    assert problems == {"a": refused, "b": refused, "c": "", "d": ""}
 
 
 def test_what_is_under_way_at_a_fatal_error_still_counts(

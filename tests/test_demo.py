@@ -134,4 +134,5 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     excerpt = readme.partition("```\n")[2].partition("```\n")[0].splitlines()
     told = [line for line in excerpt if "[…]" not in line and not line.startswith("4 calls")]
     assert len(told) > 20
-    assert set(told) <= set(shown(dict(os.environ), tmp_path).splitlines())
+    wide = {**os.environ, "COLUMNS": "100"}
+    assert set(told) <= set(shown(wide, tmp_path).splitlines())

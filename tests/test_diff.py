@@ -331,7 +331,7 @@ def test_empty_context_lines_may_lack_their_blank() -> None:
 )
 def test_binary(body: str) -> None:
     binary, text = read(
-        f"diff --git a/x b/x\nindex {OLD}..{NEW} 100644\n{body}"
+        f"diff --git a/y b/y\nindex {OLD}..{NEW} 100644\n{body}"
         + patch_of(b"@@ -1 +1 @@\n-a\n+Binary files a/x and b/x differ\n").decode()
     )
     assert (binary.binary, lines_of(binary), binary.changed) == (True, [], 0)
@@ -447,7 +447,14 @@ def test_mails_of_format_patch() -> None:
 def test_git_log_with_patches() -> None:
     commit = "commit 1111\nAuthor: A\n\n    - a message\n    --- a/x\n    +++ b/x\n\n"
     patch = patch_of(b"@@ -1 +1 @@\n-a\n+b\n").decode()
-    assert [file.changed for file in read(f"{commit}{patch}\n{commit}{patch}")] == [2, 2]
+    assert [file.changed for file in read(f"{commit}{patch}")] == [2]
+    with pytest.raises(DiffError, match="changed twice: this is a series of patches"):
+        read(f"{commit}{patch}\n{commit}{patch}")
+
+
+def test_a_hunk_without_lines_is_an_error() -> None:
+    with pytest.raises(DiffError, match="has no lines"):
+        read("--- a/x\n+++ b/x\n@@ -0,0 +0,0 @@\n@@ -1 +1 @@\n-a\n+b\n")
 
 
 # --- what is no diff ---------------------------------------------------------------------------

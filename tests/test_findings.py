@@ -136,7 +136,6 @@ def test_a_suggestion_that_is_json_itself_is_only_a_text() -> None:
         "[" * 1000,
         '{"findings": [{"body": "It says "{"findings": []}", which is unquoted"}]}',
         "{'findings': [{'path': 'a', 'body': 'It''s {\"findings\": []}'}]} {'x",
-        '{ // why\n"findings": [{"path": "a", "title": "t"}, {"pa',
         "{'a'",
         '"' * 9,
     ],
@@ -240,7 +239,7 @@ def test_salvage_of_what_holds_nothing_is_empty_and_says_so() -> None:
     "damaged",
     [
         {"line": 3, "title": "no path", "body": "x"},
-        {"path": "a.py", "title": "nothing said"},
+        {"path": "a.py", "severity": "high"},
         {"path": "", "body": "x"},
         {"path": None, "body": "x"},
         "a sentence",

@@ -1152,3 +1152,26 @@ def test_parse_of_a_merge_is_refused(started: Repo) -> None:
     raw = started.git_bytes("show", "--no-color")
     with pytest.raises(DiffError, match="combined diff"):
         parse(line + b"\n" for line in raw.split(b"\n"))
+
+
+def test_a_partial_clone_fetches_nothing_by_the_commands_it_names(
+    repo: Repo, tmp_path: Path
+) -> None:
+    repo.write("a.txt", "one\n")
+    base = repo.commit()
+    blob = repo.git("rev-parse", "HEAD:a.txt")
+    repo.write("a.txt", "two\n")
+    head = repo.commit()
+    (repo.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    canary = tmp_path / "canary"
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": "ssh://host.invalid/x",
+        "remote.origin.promisor": "true",
+        "core.sshCommand": f"touch {canary}; false",
+    }.items():
+        repo.git("config", key, value)
+    with opened(repo) as repository, pytest.raises(GitError, match="lacks objects of the change"):
+        repository.diff(base, head)
+    assert not canary.exists()

@@ -425,3 +425,14 @@ new file mode 120000
 """
     made = report(a_review(own(), patch=patch), [ended(paths=["a.py"])], 0.0)
     assert [entry.status for entry in made.coverage] == ["skipped", "reviewed"]
+
+
+def test_a_failed_item_without_a_finding_is_said() -> None:
+    made = report(a_review(own()), [ended(items={"first": "fail", "second": "pass"})], 0.0)
+    assert made.warnings == ("own: the model says that first fails, without a finding",)
+
+
+def test_a_file_that_may_hold_secrets_is_said() -> None:
+    patch = b"--- /dev/null\n+++ b/.env\n@@ -0,0 +1 @@\n+A=1\n"
+    (warning,) = report(a_review(own(), patch=patch), (), 0.0).warnings
+    assert warning.startswith(".env may hold secrets: it is not sent")

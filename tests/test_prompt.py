@@ -22,6 +22,7 @@ from reviewbot.prompt import (
     Background,
     Request,
     Room,
+    cut_guides,
     meant_for,
     requests,
     tokens,
@@ -221,12 +222,12 @@ def test_a_long_overview_is_cut_with_the_number_of_the_rest() -> None:
 
 
 def test_long_guides_are_cut_and_say_so() -> None:
-    guides = {"REVIEW.md": "a\n" * 3000, "AGENTS.md": "b\n" * 9000, "CLAUDE.md": "c\n"}
+    guides = {"REVIEW.md": "a\n" * 2000, "AGENTS.md": "b\n" * 9000, "CLAUDE.md": "c\n"}
     change = change_of(FILE, background=replace(BACKGROUND, guides=guides))
     assert "## REVIEW.md\na\n" in change
-    assert "b\n\n[cut here]\n</guides-" in change
-    assert "CLAUDE.md" not in change
+    assert "[cut here]\n\n## CLAUDE.md\nc\n</guides-" in change
     assert tokens(change) < GUIDE_TOKENS + 500
+    assert cut_guides(guides) == ("AGENTS.md",)
 
 
 def test_hidden_characters_in_guides_are_written_out() -> None:

@@ -53,7 +53,8 @@ FOR_ONE: list[tuple[int, str, str, float | None]] = [
 @pytest.mark.parametrize(("status", "kind", "provider", "words"), FOR_ALL)
 def test_no_call_can_succeed(status: int, kind: str, provider: bool, words: str) -> None:
     error = refusal(told(status, kind, provider=provider))
-    assert type(error) is GatewayError
+    assert isinstance(error, GatewayError)
+    assert not isinstance(error, CallError)
     assert words in error.message
     assert error.hint
 
@@ -76,6 +77,7 @@ def test_other_calls_may_do_better(
 )
 def test_an_unknown_model_names_others(words: str) -> None:
     error = refusal(told(400, "invalid_request_error", words))
-    assert type(error) is GatewayError
+    assert isinstance(error, GatewayError)
+    assert not isinstance(error, CallError)
     assert error.message == "the gateway has no model 'gpt'"
     assert error.hint.endswith("choose another with --model: claude, gemini")

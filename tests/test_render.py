@@ -96,8 +96,13 @@ def test_tags_and_images_of_a_model_are_disarmed_and_code_is_not() -> None:
     assert "&lt;img src=x" in outside
     assert "\\![x](https://evil.invalid)" in outside
     assert "&lt;!-- " in outside
-    assert "the `List<Item>` discount" in outside
     assert "see `a < b` and a&lt;b" in outside
+
+
+@pytest.mark.parametrize("body", ["a ` b\nx ` <img src=x> ` y`", "```a`b\n<img src=x>"])
+def test_no_code_span_or_false_fence_keeps_a_tag_alive(body: str) -> None:
+    made = comment(title="t", body=body, line=1, end_line=1)
+    assert "<img" not in render("markdown", replace(QUIET, findings=(made,)))
 
 
 def test_json_is_the_whole_report() -> None:

@@ -89,7 +89,7 @@ class DryRun:
             "cost_usd": self.estimate.cost_usd,
             "warnings": [self.warning] if self.warning else [],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(content, indent=2) + "\n"
 
 
 def _entry(priced: PricedRequest) -> dict[str, Any]:

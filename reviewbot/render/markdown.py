@@ -67,16 +67,17 @@ def _line(text: str) -> str:
     return _escaped(words.line(text))
 
 
-# A code span, or what begins a tag, a comment or an image.
-_ACTIVE = re.compile(r"(?<!`)(`+)(?!`)(?:.*?[^`])\1(?!`)|<(?=[a-zA-Z/!?])|!(?=\[)")
+# What begins a tag, a comment or an image. Also within code spans, where it is a blemish only: a
+# span may begin lines above, so that no line can tell what is in one.
+_ACTIVE = re.compile(r"<(?=[a-zA-Z/!?])|!(?=\[)")
 
 
 def _escaped(line: str) -> str:
     escapes = {"<": "&lt;", "!": "\\!"}
-    return _ACTIVE.sub(lambda match: escapes.get(match[0], match[0]), line)
+    return _ACTIVE.sub(lambda match: escapes[match[0]], line)
 
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 
 
 def _inert(lines: Iterable[str]) -> Iterator[str]:
