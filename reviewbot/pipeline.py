@@ -27,7 +27,7 @@ from reviewbot.report import (
     ranked,
 )
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection
-from reviewbot.text import plural, visible
+from reviewbot.text import listed, plural, visible
 
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
 
@@ -145,20 +145,21 @@ def _warnings(
     review: Review, outcomes: Sequence[Outcome], findings: Sequence[Comment]
 ) -> Iterator[str]:
     """What a reader of a clean result should know."""
-    for entry in review.selection.skipped:
-        if entry.reason == MAY_HOLD_SECRETS:
-            path = visible(entry.file.path)
-            yield f"{path} may hold secrets: it is not sent, and should perhaps not be committed"
+    skipped = review.selection.skipped
+    secret = [visible(each.file.path) for each in skipped if each.reason == MAY_HOLD_SECRETS]
+    if secret:
+        yield f"not sent, and perhaps not to be committed, as they may hold secrets: {listed(secret)}"
     if cut := cut_guides(review.change.guides):
         yield f"of the team's guides, not all was shown to the model: {', '.join(cut)}"
-    filtered = [entry for entry in review.selection.skipped if entry.by_filter]
+    filtered = [entry for entry in skipped if entry.by_filter]
     if filtered and not review.selection.files:
         yield f"nothing is reviewed: {plural(len(filtered), 'file')} {filtered[0].reason}"
     answers = [
         (outcome.request.checklist, outcome.answer) for outcome in outcomes if outcome.answer
     ]
     ticked = {name for name, answer in answers if answer.items}
-    silent = dict.fromkeys(name for name, _ in answers if name not in ticked)
+    asked = {name for name, _ in answers}
+    silent = [each.name for each, _ in review.chosen if each.name in asked - ticked]
     if silent:
         yield f"the model ticked no item of {', '.join(silent)}"
     named = {item for comment in findings for item in comment.items}

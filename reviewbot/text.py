@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 # Controls, line separators, zero-width and bidirectional marks, tags, private use, surrogates.
@@ -56,3 +57,9 @@ def plural(count: int, noun: str) -> str:
     """`1 file`, `2 files`, `3 batches`."""
     ending = "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The names with commas between them; of very many, how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

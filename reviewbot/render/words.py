@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity, Status
 from reviewbot.merging import SAME
 from reviewbot.report import Coverage, Report
-from reviewbot.text import plural, visible
+from reviewbot.text import listed, plural, visible
 
 TICKS = {
     Status.PASS: "✓",
@@ -97,7 +97,7 @@ def exceptions(report: Report) -> list[str]:
     for status, words in (("failed", "not read"), ("skipped", "left out")):
         for reason, names, paths in _reasons(report.coverage, status):
             only = "" if set(names) == everything else f" for {', '.join(names)}"
-            lines.append(f"{words}{only}: {_listed(paths)}: {reason}")
+            lines.append(f"{words}{only}: {listed(paths)}: {reason}")
     return lines
 
 
@@ -114,8 +114,3 @@ def _reasons(
         names.setdefault((reason, tuple(found)), []).append(checklist)
     for (reason, found_paths), checklists in names.items():
         yield reason, tuple(checklists), found_paths
-
-
-def _listed(paths: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(paths) - most:,} more" if len(paths) > most else ""
-    return ", ".join(paths[:most]) + more
