@@ -148,7 +148,7 @@ def _warnings(
     skipped = review.selection.skipped
     secret = [visible(each.file.path) for each in skipped if each.reason == MAY_HOLD_SECRETS]
     if secret:
-        yield f"not sent, and perhaps not to be committed, as they may hold secrets: {listed(secret)}"
+        yield f"not sent, as they may hold secrets (should they be committed?): {listed(secret)}"
     if cut := cut_guides(review.change.guides):
         yield f"of the team's guides, not all was shown to the model: {', '.join(cut)}"
     filtered = [entry for entry in skipped if entry.by_filter]

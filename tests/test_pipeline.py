@@ -435,4 +435,5 @@ def test_a_failed_item_without_a_finding_is_said() -> None:
 def test_a_file_that_may_hold_secrets_is_said() -> None:
     patch = b"--- /dev/null\n+++ b/.env\n@@ -0,0 +1 @@\n+A=1\n"
     (warning,) = report(a_review(own(), patch=patch), (), 0.0).warnings
-    assert warning.endswith("as they may hold secrets: .env")
+    assert warning.startswith("not sent, as they may hold secrets")
+    assert warning.endswith(": .env")
