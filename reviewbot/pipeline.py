@@ -224,13 +224,15 @@ def _coverage(review: Review, outcomes: Sequence[Outcome]) -> tuple[Coverage, ..
         for path in outcome.request.paths:
             problems.setdefault((path, outcome.request.checklist), []).append(outcome.problem)
     left_out = {id(entry.file): entry.reason for entry in review.selection.skipped}
+    paths = [visible(file.path) for file in review.selection.files]
+    meant = {each.name: frozenset(meant_for(each, paths)) for each, _ in review.chosen}
     entries = []
     for file in review.change.diff.files:
         path = visible(file.path)
         for checklist, model in review.chosen:
             if id(file) in left_out:
                 entry = Coverage(path, checklist.name, "skipped", left_out[id(file)], "")
-            elif not meant_for(checklist, [path]):
+            elif path not in meant[checklist.name]:
                 reason = "not among the checklist's paths"
                 entry = Coverage(path, checklist.name, "skipped", reason, "")
             else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reviewbot import checklists, context
@@ -132,28 +133,18 @@ def requests(
         GatewayError: not even a small change fits into one call.
     """
     system = checklists.frame("system")
-    overview, guides = _overview(files, background.skipped), _guides(background.guides)
-    everything = checklists.frame(
+    frame = partial(
+        checklists.frame,
         "change",
-        overview=overview,
-        guides=guides,
-        advice=_listed(background.advice),
-        change=fenced("change", ""),
+        overview=_overview(files, background.skipped),
+        guides=_guides(background.guides),
     )
+    everything = frame(advice=_listed(background.advice), change=fenced("change", ""))
     tasks = [checklists.task(checklist, ("",)) for checklist, _ in chosen]
     fixed = sum(map(tokens, (system, everything))) + max(map(tokens, tasks), default=0)
-    space = min(LARGEST_BATCH, room.call - room.answer - fixed)
-    if space < SMALLEST_BATCH:
-        raise GatewayError(
-            f"a call may have {room.call:,} tokens, and {fixed + room.answer:,} go to instructions "
-            "and answer: no change fits into what is left",
-            "Ask for a key with a higher tokens-per-minute limit, or take a larger model.",
-        )
+    space = _space(room, fixed)
     for number, batch in enumerate(_batches(files, space, min(room.context, space // 2), head)):
-        change = checklists.frame(
-            "change",
-            overview=overview,
-            guides=guides,
+        change = frame(
             advice=_advice(background.advice, batch),
             change=fenced("change", "\n\n".join(piece.text for piece in batch)),
         )
@@ -164,6 +155,18 @@ def requests(
                 task = checklists.task(checklist, () if mine == paths else mine)
                 name = checklist.name
                 yield Request(name, model, number, mine, system, change, task, room.answer)
+
+
+def _space(room: Room, fixed: int) -> int:
+    """Tokens for the files of one batch, where `fixed` go to all that surrounds them."""
+    space = min(LARGEST_BATCH, room.call - room.answer - fixed)
+    if space < SMALLEST_BATCH:
+        raise GatewayError(
+            f"a call may have {room.call:,} tokens, and {fixed + room.answer:,} go to instructions "
+            "and answer: no change fits into what is left",
+            "Ask for a key with a higher tokens-per-minute limit, or take a larger model.",
+        )
+    return space
 
 
 def meant_for(checklist: Checklist, paths: Sequence[str]) -> tuple[str, ...]:
