@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import wait
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -94,6 +95,7 @@ class Gateway:
         asked = [
             meanwhile(partial(self._question, route)) for route in ("/key/info", "/model/info")
         ]
+        wait(asked)  # both: an error closes the connections, which the other may still be using
         key, listed = (answer.result() for answer in asked)
         info = key.get("info")
         if isinstance(info, dict):
