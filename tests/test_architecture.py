@@ -14,15 +14,16 @@ ROOT = Path(reviewbot.__file__).parent
 
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
-    {"", "errors", "text", "meanwhile"},
-    {"diff", "findings", "endpoint", "models", "refusals"},
-    {"records", "selection", "checklists", "anchors", "context", "config"},
+    {"", "errors", "text", "meanwhile", "marker", "markup"},
+    {"diff", "findings", "endpoint", "models", "refusals", "commands"},
+    {"records", "selection", "checklists", "anchors", "context", "config", "scope"},
     {"git", "merging"},
-    {"change", "prompt", "report", "gateway"},
-    {"calls", "render", "render.words"},
+    {"change", "prompt", "report", "gateway", "house"},
+    {"calls", "render", "render.words", "threads"},
     {"estimate", "pipeline", "progress", "render.text", "render.json", "render.markdown"},
-    {"render.dry_run", "output"},
-    {"local"},
+    {"render.comment", "render.summary", "render.annotations", "forge"},
+    {"render.dry_run", "output", "forge.github", "jobs", "jobs.github"},
+    {"local", "ci"},
     {"demo", "demo.gateway"},
     {"cli", "__main__"},
 )

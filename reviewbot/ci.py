@@ -1,0 +1,1 @@
+"""A review in CI: from the event to the comments."""

@@ -1,0 +1,114 @@
+"""The forge that holds the pull request: what the bot needs of it, whichever it is.
+
+A forge is a module with a class that satisfies `Forge`; `reviewbot.threads` decides what is said,
+a forge only says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from reviewbot.anchors import Comment
+from reviewbot.diff import Diff
+from reviewbot.threads import Discussion, Note, Thread
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request, or merge request, as it is now; commits by their full ids.
+
+    `target` is the branch it goes to, `tip` that branch's commit. `foreign` says whether the head
+    lies in another repository.
+    """
+
+    repository: str
+    number: int
+    url: str
+    title: str
+    author: str
+    open: bool
+    draft: bool
+    labels: tuple[str, ...]
+    target: str
+    tip: str
+    head: str
+    foreign: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that is to be seen of a pull request at one moment.
+
+    `discussions` hang at lines of code; `notes` are the other comments, oldest first.
+    """
+
+    pull: PullRequest
+    discussions: tuple[Discussion, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where git fetches commits from; `authorization` is the value of the HTTP header."""
+
+    url: str
+    authorization: str = field(repr=False)
+
+
+State = Literal["pending", "success", "failure", "error"]
+
+
+class Forge(Protocol):
+    """What every forge can do.
+
+    Each verb raises ForgeError where the forge refuses or cannot be reached: ReadOnlyError where
+    the token may not write, UnsureError where nobody knows whether something was written.
+    """
+
+    body_limit: int
+    """Characters that a comment may have."""
+
+    def look(self) -> Sight:
+        """The pull request with all its comments, as they are now."""
+
+    def merge_base(self, pull: PullRequest) -> str:
+        """The commit where the head left the target branch."""
+
+    def remote(self) -> Remote:
+        """Where its commits can be fetched from."""
+
+    def may_write(self, login: str) -> bool:
+        """Whether somebody may write to the repository."""
+
+    def placeable(self, diff: Diff, comment: Comment) -> bool:
+        """Whether a comment can stand at its lines."""
+
+    def post(self, head: str, comments: Sequence[tuple[Comment, str]]) -> Sequence[Comment]:
+        """Put comments, each with its text, at their lines of the commit `head`.
+
+        Returns:
+            Those that the forge does not take at their lines.
+        """
+
+    def write_summary(self, note: str | None, body: str) -> str:
+        """Put a text into the note with this id, or into a new one; the id of the note."""
+
+    def resolve(self, threads: Sequence[Thread]) -> None:
+        """Mark discussions as resolved."""
+
+    def delete(self, notes: Sequence[str], comments: Sequence[str]) -> None:
+        """Take back notes and line comments of the bot's own, by their ids."""
+
+    def acknowledge(self, note: str) -> None:
+        """Show somebody that their command was heard."""
+
+    def answer(self, body: str) -> None:
+        """Say something that is no review, in a note of its own."""
+
+    def set_status(self, commit: str, state: State, description: str, url: str) -> None:
+        """Say at a commit how its review went."""
+
+
+Environment = Mapping[str, str]

@@ -1,0 +1,1 @@
+"""What a repository says of its reviews: settings, and checklists by name."""

@@ -1,0 +1,1 @@
+"""Text of any origin as Markdown that shows, and does nothing else."""

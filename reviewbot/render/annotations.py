@@ -1,0 +1,1 @@
+"""Findings as workflow commands, which a forge shows beside the lines."""

@@ -1,0 +1,1 @@
+"""One finding as the text of a comment at its lines."""

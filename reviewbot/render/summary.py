@@ -1,0 +1,1 @@
+"""The one comment that sums a review up, and is written over at each run."""
