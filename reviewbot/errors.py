@@ -10,6 +10,9 @@ ReviewbotError
 │   └── CallError       4  one call failed; others may do better
 │       ├── AnswerError     the model's answer cannot be read
 │       └── SchemaError     the gateway takes no answer schema: ask without one
+├── ForgeError          5  the forge cannot be used, or refuses
+│   ├── ReadOnlyError   5  the token may not write here
+│   └── UnsureError     5  nobody knows whether something was written
 ├── OutputError         5  the finished report could not be delivered
 └── InterruptedReview 130  somebody pressed ^C
 """
@@ -84,6 +87,20 @@ class AnswerError(CallError):
 
 class SchemaError(CallError):
     """The gateway, or the model behind it, does not take an answer schema."""
+
+
+class ForgeError(ReviewbotError):
+    """The forge cannot be used, or refuses."""
+
+    exit_code = 5
+
+
+class ReadOnlyError(ForgeError):
+    """The token may not write here."""
+
+
+class UnsureError(ForgeError):
+    """A write got no answer: nobody knows whether it took effect."""
 
 
 class OutputError(ReviewbotError):

@@ -28,6 +28,7 @@ FLOORS = (
     {"cli", "__main__"},
 )
 ONLY_USERS = {
+    "github": {"forge.github"},
     "openai": {"gateway"},
     "httpx2": {"gateway"},
     "unidiff": {"diff"},

@@ -1,40 +1,619 @@
-"""GitHub: pull requests with review comments. The only user of PyGithub."""
+"""GitHub: pull requests with review comments. The only user of PyGithub.
+
+PyGithub keeps the connection, with the token, TLS and proxies. What is asked is built here, so that
+nothing is fetched that is not needed; its own tries are off, because they repeat writes.
+"""
 
 from __future__ import annotations
 
+import json
+import time
+from base64 import b64encode
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from reviewbot import __version__
+from reviewbot.anchors import Comment
+from reviewbot.diff import Diff
+from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
+from reviewbot.forge import PullRequest, Remote, Sight, State
+from reviewbot.models import number as parsed
+from reviewbot.text import plural, visible
+from reviewbot.threads import Discussion, Note, Thread
+
 # One question for all of a pull request; its price is about 3 points of the hourly 1,000 or 5,000.
+# The plain databaseId is deprecated: the ids of comments have outgrown GraphQL's Int.
 LOOK = """
 query Look($owner: String!, $name: String!, $number: Int!, $threads: String, $notes: String) {
   viewer { login }
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      number url title state isDraft
+      number url title state isDraft isCrossRepository
       author { login }
       labels(first: 100) { nodes { name } }
       baseRefName baseRefOid headRefOid
-      headRepository { nameWithOwner }
       reviewThreads(first: 100, after: $threads) {
         pageInfo { hasNextPage endCursor }
         nodes {
           id isResolved viewerCanResolve
           resolvedBy { login }
           opening: comments(first: 1) {
-            nodes {
-              databaseId body url createdAt viewerDidAuthor
-              author { login }
-              reactions(content: THUMBS_DOWN, first: 20) { nodes { user { login } } }
-            }
+            nodes { reactions(content: THUMBS_DOWN, first: 20) { nodes { user { login } } } }
           }
           answers: comments(first: 50) {
-            nodes { databaseId body url createdAt viewerDidAuthor author { login } }
+            nodes {
+              databaseId: fullDatabaseId
+              body url createdAt viewerDidAuthor author { login }
+            }
           }
         }
       }
       comments(first: 100, after: $notes) {
         pageInfo { hasNextPage endCursor }
-        nodes { databaseId body url createdAt viewerDidAuthor author { login } }
+        nodes {
+          databaseId: fullDatabaseId
+          body url createdAt viewerDidAuthor author { login }
+        }
       }
     }
   }
 }
 """
+
+TIMEOUT = 30  # seconds; GitHub itself gives up after 10
+RETRY_DELAYS = (1.0, 2.0)  # seconds before another try of a question that got no answer
+LIMIT_DELAY = 60.0  # seconds to wait where a rate limit names no time, as GitHub's documents say
+PATIENCE = 180.0  # seconds to wait for rate limits in all
+
+# What GitHub shows of a pull request's diff: https://docs.github.com/repositories/creating-and-managing-repositories/repository-limits
+MOST_FILES = 300
+MOST_LINES = 20_000  # of one file, and of all
+FILE_BYTES, DIFF_BYTES = 500_000, 1_000_000
+
+STATUS_CONTEXT = "reviewbot"
+STATUS_LIMIT = 140  # characters
+GHOST = "ghost"  # GitHub's own name for accounts that are gone
+
+_NEEDS = "It needs pull-requests: write and contents: read; statuses: write where a status is set."
+_LIMIT_WORDS = ("rate limit", "abuse detection", "submitted too quickly")
+_UNAUTHORISED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 422, 429
+_GRAPHQL_STATUS = {
+    "FORBIDDEN": _FORBIDDEN,
+    "INSUFFICIENT_SCOPES": _FORBIDDEN,
+    "NOT_FOUND": _NOT_FOUND,
+    "RATE_LIMITED": _TOO_MANY,
+}
+
+
+class GitHub:
+    """A pull request at GitHub; see `reviewbot.forge.Forge` for what it can do.
+
+    Args:
+        api_url: the REST API, as `https://api.github.com`, or `https://host/api/v3`.
+        graphql_url: the GraphQL API of the same host.
+        server_url: where the repositories lie, as `https://github.com`.
+        token: who asks.
+        repository: `owner/name`.
+        number: of the pull request.
+        paused: told of each wait, in seconds, and why.
+        patience: seconds to wait for rate limits in all.
+        sleep: waits.
+    """
+
+    body_limit = 65_536
+
+    def __init__(  # noqa: PLR0917 - they are what a job's environment holds, in this order
+        self,
+        api_url: str,
+        graphql_url: str,
+        server_url: str,
+        token: str,
+        repository: str,
+        number: int,
+        *,
+        paused: Callable[[float, str], None] = lambda _seconds, _why: None,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if urlsplit(graphql_url)[:2] != urlsplit(api_url)[:2]:
+            raise ForgeError(f"{graphql_url} and {api_url} are not of one host")
+        self._api = _Api(api_url, token, paused, patience, sleep)
+        self._graphql = graphql_url
+        self._repository = repository
+        self._number = number
+        self._root = f"/repos/{repository}"
+        self._remote = Remote(f"{server_url.rstrip('/')}/{repository}.git", basic(token))
+        self._writers: dict[str, bool] = {}
+        self._shown: tuple[Diff, frozenset[str]] | None = None
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def look(self) -> Sight:
+        """The pull request with all its comments, as they are now."""
+        owner, _, name = self._repository.partition("/")
+        variables: dict[str, Any] = {"owner": owner, "name": name, "number": self._number}
+        pages: list[dict[str, Any]] = []
+        with _understood():
+            while True:
+                pages.append(self._page(variables))
+                pull, more = pages[-1]["repository"]["pullRequest"], False
+                for cursor, field in (("threads", "reviewThreads"), ("notes", "comments")):
+                    end = pull[field]["pageInfo"]["endCursor"]
+                    variables[cursor] = end or variables.get(cursor)
+                if not any(
+                    pull[field]["pageInfo"]["hasNextPage"]
+                    for field in ("reviewThreads", "comments")
+                ):
+                    return sight(self._repository, pages)
+
+    def _page(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"query": LOOK, "variables": variables}
+        answer = self._api.ask("POST", self._graphql, body, reading=True)
+        for error in answer.content.get("errors") or ():
+            if _graphql_status(error) == _NOT_FOUND:
+                raise ForgeError(
+                    f"there is no pull request {self._number} in {self._repository}",
+                    "If there is, the token may not see it: it needs pull-requests: read.",
+                )
+            raise _refusal(_graphql_status(error), self._api.cleaned(_words(error)))
+        data: dict[str, Any] = answer.content["data"]
+        return data
+
+    def merge_base(self, pull: PullRequest) -> str:
+        """The commit where the head left the target branch."""
+        # The files of a comparison are on its first page only, so the second one is short.
+        page = "per_page=1&page=2"
+        path = f"{self._root}/compare/{pull.tip}...{pull.head}?{page}"
+        with _understood():
+            return str(self._api.ask("GET", path).content["merge_base_commit"]["sha"])
+
+    def remote(self) -> Remote:
+        """Where its commits can be fetched from."""
+        return self._remote
+
+    def may_write(self, login: str) -> bool:
+        """Whether somebody may write to the repository."""
+        if login not in self._writers:
+            path = f"{self._root}/collaborators/{quote(login, safe='')}/permission"
+            answer = self._api.ask("GET", path, fine=(_NOT_FOUND,))
+            with _understood():
+                self._writers[login] = answer.content.get("permission") in ("admin", "write")
+        return self._writers[login]
+
+    def placeable(self, diff: Diff, comment: Comment) -> bool:
+        """Whether a comment can stand at its lines."""
+        if self._shown is None or self._shown[0] is not diff:
+            self._shown = diff, shown(diff)
+        return comment.anchored and comment.path in self._shown[1]
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def post(self, head: str, comments: Sequence[tuple[Comment, str]]) -> Sequence[Comment]:
+        """Put comments, each with its text, at their lines of the commit `head`.
+
+        GitHub takes all of a review or nothing, and does not say which comment it minds: the halves
+        are tried each on its own.
+
+        Returns:
+            Those that GitHub does not take at their lines.
+        """
+        if not comments:
+            return ()
+        path = f"{self._root}/pulls/{self._number}/reviews"
+        answer = self._api.ask("POST", path, review(head, comments), fine=(_UNPROCESSABLE,))
+        if answer.status != _UNPROCESSABLE:
+            return ()
+        if len(comments) == 1:
+            return (comments[0][0],)
+        middle = len(comments) // 2
+        return (*self.post(head, comments[:middle]), *self.post(head, comments[middle:]))
+
+    def write_summary(self, note: str | None, body: str) -> str:
+        """Put a text into the note with this id, or into a new one; the id of the note."""
+        if note is not None:
+            path = f"{self._root}/issues/comments/{note}"
+            answer = self._api.ask("PATCH", path, {"body": body}, fine=(_NOT_FOUND,))
+            if answer.status != _NOT_FOUND:
+                return note
+        return self._say(body)
+
+    def answer(self, body: str) -> None:
+        """Say something that is no review, in a note of its own."""
+        self._say(body)
+
+    def _say(self, body: str) -> str:
+        path = f"{self._root}/issues/{self._number}/comments"
+        with _understood():
+            return str(self._api.ask("POST", path, {"body": body}).content["id"])
+
+    def resolve(self, threads: Sequence[Thread]) -> None:
+        """Mark discussions as resolved: all that can be, before a failure is told of."""
+        if not threads:
+            return
+        body = resolution([thread.discussion.id for thread in threads])
+        answer = self._api.ask("POST", self._graphql, body)
+        with _understood():
+            for error in answer.content.get("errors") or ():
+                if _graphql_status(error) != _NOT_FOUND:  # that one is deleted meanwhile
+                    words = self._api.cleaned(_words(error))
+                    raise _refusal(_graphql_status(error), words, writing=True)
+
+    def delete(self, notes: Sequence[str], comments: Sequence[str]) -> None:
+        """Take back notes and line comments of the bot's own, by their ids."""
+        for kind, ids in (("issues", notes), ("pulls", comments)):
+            for each in ids:
+                path = f"{self._root}/{kind}/comments/{each}"
+                self._api.ask("DELETE", path, fine=(_NOT_FOUND,))
+
+    def acknowledge(self, note: str) -> None:
+        """Show somebody that their command was heard."""
+        self._api.ask("POST", f"{self._root}/issues/comments/{note}/reactions", {"content": "+1"})
+
+    def set_status(self, commit: str, state: State, description: str, url: str) -> None:
+        """Say at a commit how its review went."""
+        self._api.ask("POST", f"{self._root}/statuses/{commit}", status(state, description, url))
+
+
+def find_pull(
+    api_url: str,
+    token: str,
+    repository: str,
+    *,
+    head_repository: str,
+    head_branch: str,
+    head: str,
+    paused: Callable[[float, str], None] = lambda _seconds, _why: None,
+    patience: float = PATIENCE,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int | None:
+    """The number of the open pull request with this head, from a fork too; None without one.
+
+    Args:
+        api_url: the REST API.
+        token: who asks.
+        repository: `owner/name` of the repository that the pull request goes to.
+        head_repository: `owner/name` of the one that it comes from.
+        head_branch: its branch there.
+        head: its newest commit.
+        paused: told of each wait, in seconds, and why.
+        patience: seconds to wait for rate limits in all.
+        sleep: waits.
+    """
+    owner = head_repository.partition("/")[0]
+    query = urlencode({"state": "open", "head": f"{owner}:{head_branch}", "per_page": 100})
+    api = _Api(api_url, token, paused, patience, sleep)
+    with _understood():
+        for pull in api.ask("GET", f"/repos/{repository}/pulls?{query}").content:
+            place = pull["head"]
+            if place["sha"] == head and (place["repo"] or {}).get("full_name") == head_repository:
+                return int(pull["number"])
+    return None
+
+
+# --- what is sent -------------------------------------------------------------------------------
+
+
+def review(head: str, comments: Sequence[tuple[Comment, str]]) -> dict[str, Any]:
+    """One review with all the comments; GitHub wants a text with it."""
+    said = f"{plural(len(comments), 'finding')}."
+    return {
+        "commit_id": head,
+        "event": "COMMENT",
+        "body": f"{said} The summary is kept in one comment of this pull request.",
+        "comments": [line_comment(comment, body) for comment, body in comments],
+    }
+
+
+def line_comment(comment: Comment, body: str) -> dict[str, Any]:
+    """A comment at one line, or at some lines of one hunk."""
+    side = "RIGHT" if comment.side == "new" else "LEFT"
+    entry = {"path": comment.path, "body": body, "line": comment.end_line, "side": side}
+    if comment.line != comment.end_line:
+        entry |= {"start_line": comment.line, "start_side": side}
+    return entry
+
+
+def resolution(ids: Sequence[str]) -> dict[str, Any]:
+    """One GraphQL request that resolves each of these discussions on its own."""
+    names = [f"t{index}" for index in range(len(ids))]
+    declared = ", ".join(f"${name}: ID!" for name in names)
+    fields = "\n".join(
+        f"  {name}: resolveReviewThread(input: {{threadId: ${name}}}) {{ thread {{ id }} }}"
+        for name in names
+    )
+    query = f"mutation Resolve({declared}) {{\n{fields}\n}}"
+    return {"query": query, "variables": dict(zip(names, ids, strict=True))}
+
+
+def status(state: State, description: str, url: str) -> dict[str, Any]:
+    """A commit status; GitHub takes a short description only."""
+    if len(description) > STATUS_LIMIT:
+        description = description[: STATUS_LIMIT - 1] + "…"
+    body = {"state": state, "context": STATUS_CONTEXT, "description": description}
+    return body | ({"target_url": url} if url else {})
+
+
+def basic(token: str) -> str:
+    """The HTTP header's value that lets git fetch with a token."""
+    return f"Basic {b64encode(f'x-access-token:{token}'.encode()).decode()}"
+
+
+# --- what is seen -------------------------------------------------------------------------------
+
+
+def sight(repository: str, pages: Sequence[Mapping[str, Any]]) -> Sight:
+    """What the answers to LOOK show."""
+    viewer = pages[0]["viewer"]
+    pulls = [page["repository"]["pullRequest"] for page in pages]
+    discussions = [
+        _discussion(thread, viewer) for pull in pulls for thread in _nodes(pull["reviewThreads"])
+    ]
+    notes = [_note(note) for pull in pulls for note in _nodes(pull["comments"])]
+    return Sight(
+        _pull(repository, pulls[-1]),
+        tuple(discussion for discussion in discussions if discussion.notes),
+        tuple(notes),
+    )
+
+
+def _pull(repository: str, pull: Mapping[str, Any]) -> PullRequest:
+    return PullRequest(
+        repository=repository,
+        number=pull["number"],
+        url=pull["url"],
+        title=pull["title"],
+        author=_login(pull["author"]),
+        open=pull["state"] == "OPEN",
+        draft=pull["isDraft"],
+        labels=tuple(label["name"] for label in _nodes(pull["labels"])),
+        target=pull["baseRefName"],
+        tip=pull["baseRefOid"],
+        head=pull["headRefOid"],
+        foreign=pull["isCrossRepository"],
+    )
+
+
+def _discussion(thread: Mapping[str, Any], viewer: Mapping[str, Any]) -> Discussion:
+    resolver = thread["resolvedBy"]
+    others = resolver is not None and _login(resolver) != _login(viewer)
+    rejections = [
+        reaction["user"]
+        for opening in _nodes(thread["opening"])
+        for reaction in _nodes(opening["reactions"])
+    ]
+    rejected_by = tuple(_login(user) for user in rejections if user)
+    return Discussion(
+        id=thread["id"],
+        resolved=thread["isResolved"],
+        resolved_by=_login(resolver) if others else None,
+        resolvable=thread["viewerCanResolve"],
+        notes=tuple(
+            _note(note, () if place else rejected_by)
+            for place, note in enumerate(_nodes(thread["answers"]))
+        ),
+    )
+
+
+def _note(note: Mapping[str, Any], rejected_by: tuple[str, ...] = ()) -> Note:
+    return Note(
+        id=str(note["databaseId"]),
+        author=_login(note["author"]),
+        own=note["viewerDidAuthor"],
+        body=note["body"],
+        url=note["url"],
+        at=note["createdAt"],
+        rejected_by=rejected_by,
+    )
+
+
+def _nodes(connection: Mapping[str, Any] | None) -> list[Any]:
+    """The entries of a list that may be null, and so may each of them."""
+    return [node for node in (connection or {}).get("nodes") or () if node]
+
+
+def _login(actor: Mapping[str, Any] | None) -> str:
+    """A name; of a bot without the ending that GraphQL gives to the viewer only."""
+    return str(actor["login"]).removesuffix("[bot]") if actor else GHOST
+
+
+def shown(diff: Diff) -> frozenset[str]:
+    """The files whose lines GitHub shows, and which a comment names as git does."""
+    paths = set()
+    lines = size = 0
+    for file in diff.files[:MOST_FILES]:
+        length = file.patch.count(b"\n")
+        if length > MOST_LINES or len(file.patch) > FILE_BYTES:
+            continue
+        lines += length
+        size += len(file.patch)
+        if lines > MOST_LINES or size > DIFF_BYTES:
+            break
+        if file.patch and visible(file.path) == file.path:
+            paths.add(file.path)
+    return frozenset(paths)
+
+
+# --- calls --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What GitHub answered, with its own words; status 0 where nothing came back."""
+
+    status: int
+    words: str
+    headers: Mapping[str, str]
+    content: Any
+
+
+class _Api:
+    """Calls GitHub: tries questions again, waits for rate limits, puts errors in our words."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        paused: Callable[[float, str], None],
+        patience: float,
+        sleep: Callable[[float], None],
+    ) -> None:
+        import github  # noqa: PLC0415 - slow, and not needed for --help
+
+        if not token:
+            raise ForgeError("there is no token for GitHub", _NEEDS)
+        self._host = urlsplit(url).netloc
+        self._token = token
+        self._paused = paused
+        self._patience = patience
+        self._sleep = sleep
+        self._requester = github.Github(
+            auth=github.Auth.Token(token),
+            base_url=url,
+            timeout=TIMEOUT,
+            user_agent=f"reviewbot/{__version__}",
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+        ).requester
+
+    def ask(
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        reading: bool = False,
+        fine: Container[int] = (),
+    ) -> _Answer:
+        """Make a call, again where that is safe.
+
+        Args:
+            verb: the HTTP method; a GET is always a question.
+            path: below the API's address, or a whole URL of its host.
+            body: what is sent.
+            reading: whether it is a question, which changes nothing.
+            fine: statuses that are no error here.
+        """
+        reading = reading or verb == "GET"
+        delays = iter(RETRY_DELAYS if reading else ())
+        while True:
+            answer = self._once(verb, path, body)
+            limit = _limit(answer)
+            if limit is not None:  # nothing was done, so a write may be tried again as well
+                self._wait_for_limit(limit)
+            elif answer.status in fine or 200 <= answer.status < 300:  # noqa: PLR2004 - success
+                return answer
+            elif answer.status == 0 or answer.status >= 500:  # noqa: PLR2004 - server errors
+                delay = next(delays, None)
+                if delay is None:
+                    raise self._lost(answer, reading=reading)
+                self._pause(delay, f"{self._host} did not answer: {answer.words}")
+            else:
+                raise _refusal(answer.status, answer.words, writing=not reading)
+
+    def _once(self, verb: str, path: str, body: Mapping[str, Any] | None) -> _Answer:
+        from requests import RequestException  # noqa: PLC0415
+
+        try:
+            status, headers, text = self._requester.requestJson(verb, path, input=body)
+        except RequestException as error:
+            return _Answer(0, type(error).__name__, {}, None)
+        except RuntimeError:  # a redirect to another host: PyGithub does not follow
+            raise _refusal(301, "") from None
+        try:
+            content = json.loads(text) if text else None
+        except ValueError:
+            content = None
+        errors = content.get("errors") if isinstance(content, dict) and "data" in content else None
+        whole = [_graphql_status(error) for error in errors or ()]
+        if any(each == _TOO_MANY or each >= 500 for each in whole):  # noqa: PLR2004 - server errors
+            status = max(whole)
+        return _Answer(status, self.cleaned(_words(content) or str(status)), headers, content)
+
+    def _lost(self, answer: _Answer, *, reading: bool) -> ForgeError:
+        what = f"{self._host} did not answer as it should ({answer.words})"
+        if reading:
+            return ForgeError(what, "Is it up? Behind a proxy, set HTTPS_PROXY.")
+        return UnsureError(
+            f"{what}; nobody knows whether it did what it was asked", "Run it again."
+        )
+
+    def _wait_for_limit(self, seconds: float) -> None:
+        if seconds > self._patience:
+            end = datetime.fromtimestamp(time.time() + seconds, UTC)
+            raise ForgeError(
+                f"the rate limit of {self._host} is reached; it ends at {end:%H:%M} UTC",
+                "Run it again after that.",
+            )
+        self._patience -= seconds
+        self._pause(seconds, f"the rate limit of {self._host} is reached")
+
+    def _pause(self, seconds: float, why: str) -> None:
+        self._paused(seconds, why)
+        self._sleep(seconds)
+
+    def cleaned(self, said: str) -> str:
+        """One short line without the token."""
+        return visible(" ".join(said.split())).replace(self._token, "[token]")[:200]
+
+
+def _words(content: object) -> str:
+    """GitHub's own messages in an error, and nothing else of it."""
+    if not isinstance(content, dict):
+        return content if isinstance(content, str) else ""
+    errors = content.get("errors")
+    said = [content.get("message"), *map(_words, errors if isinstance(errors, list) else ())]
+    return ": ".join(str(each) for each in said if each)
+
+
+def _graphql_status(error: Mapping[str, Any]) -> int:
+    """The HTTP status that the REST API would have given."""
+    if "something went wrong" in _words(error).lower():
+        return 502
+    return _GRAPHQL_STATUS.get(str(error.get("type")), 400)
+
+
+def _limit(answer: _Answer) -> float | None:
+    """Seconds to wait, where a rate limit has refused the call; None otherwise."""
+    headers = answer.headers
+    after = parsed(headers.get("retry-after"))
+    spent = headers.get("x-ratelimit-remaining") == "0"
+    limited = answer.status == _TOO_MANY or (
+        answer.status in (_FORBIDDEN, _UNPROCESSABLE)
+        and any(words in answer.words.lower() for words in _LIMIT_WORDS)
+    )
+    if not limited and not (answer.status == _FORBIDDEN and (spent or after is not None)):
+        return None
+    reset = parsed(headers.get("x-ratelimit-reset"))
+    if after is None:
+        after = reset - time.time() + 1 if spent and reset else LIMIT_DELAY
+    return min(max(after, 1.0), 86_400.0)
+
+
+def _refusal(status: int, words: str, *, writing: bool = False) -> ForgeError:
+    if status == _UNAUTHORISED:
+        return ForgeError("GitHub does not accept the token (401)", f"Set another. {_NEEDS}")
+    if status == _FORBIDDEN and writing:
+        return ReadOnlyError(f"the token may not write here: {words}", _NEEDS)
+    if 300 <= status < 400:  # noqa: PLR2004 - redirects
+        return ForgeError(
+            f"GitHub sends the call elsewhere ({status}), and the token must not follow",
+            "Was the repository renamed, or moved? Set its final address.",
+        )
+    hint = _NEEDS if status in (_FORBIDDEN, _NOT_FOUND) else ""
+    return ForgeError(f"GitHub refuses the call ({status}): {words}", hint)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What is read of an answer must be there."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ForgeError(
+            "GitHub answers otherwise than its API should", "Check the API's address."
+        ) from error
