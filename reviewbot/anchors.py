@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 
 from reviewbot.diff import REMOVED, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
@@ -15,6 +15,7 @@ from reviewbot.text import digest, squeezed, visible
 
 FRAME_MARGIN = 2  # lines shown above and below a finding
 SHORTEST_PART = 8  # characters of a quote that may be only a part of its line
+DIGEST_LENGTH = 12  # of a line, among those of one file
 
 _HEADING_END = re.compile(r" \([a-z][^()]*, \+\d+ -\d+\)$")
 _NUMBER_AND_SIGN = re.compile(r"^\s*\d*\s*[+-]?")
@@ -34,7 +35,8 @@ class Comment:
     """A finding with its place.
 
     `side` is "new", or "old" for removed lines. Where `anchored` is false, `line` and `end_line`
-    are null and `anchor_note` says why; where a line was corrected, it says so too. `state` is
+    are null and `anchor_note` says why; where a line was corrected, it says so too. `digests` has
+    one for each of its lines, by which later reviews know them again (see `digests`). `state` is
     new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`.
     """
 
@@ -53,6 +55,7 @@ class Comment:
     suggestion: str
     quote: str
     fingerprint: str
+    digests: tuple[str, ...]
     anchored: bool
     anchor_note: str
     drop_reason: str | None
@@ -97,12 +100,14 @@ class _Spot:
 
     def span(self, count: int) -> tuple[Line, ...] | None:
         """`count` lines from here on that follow each other on one side, if the hunk has them."""
-        following = self.hunk[self.position :]
+        following = (self.hunk[i] for i in range(self.position, len(self.hunk)))
+        side: Iterator[Line]
         if self.line.kind == REMOVED:
-            side = list(takewhile(lambda line: line.kind == REMOVED, following))
+            side = takewhile(lambda line: line.kind == REMOVED, following)
         else:
-            side = [line for line in following if line.kind != REMOVED]
-        return tuple(side[:count]) if count <= len(side) else None
+            side = (line for line in following if line.kind != REMOVED)
+        span = tuple(islice(side, count))
+        return span if len(span) == count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +128,31 @@ class _Lines:
         self._head = head
         self.by_number: dict[int, list[_Spot]] = defaultdict(list)
         self.by_text: dict[str, list[_Spot]] = defaultdict(list)
+        self._nth: dict[Line, int] = {}
+        seen: Counter[tuple[str, str]] = Counter()
         hunks = list(file.hunks())
         places = ((hunk.lines, i) for hunk in hunks for i in range(len(hunk.lines)))
         for (number, line), (lines, i) in zip(numbered(hunks), places, strict=True):
             spot = _Spot(lines, i, squeezed(line.text))
             self.by_number[number].append(spot)
             self.by_text[spot.text].append(spot)
+            self._nth[line] = seen[_side(line), spot.text]
+            seen[_side(line), spot.text] += 1
 
     @cached_property
     def head(self) -> Sequence[str]:
         """The lines of the file's new version, as quotes are compared with them."""
         return [squeezed(text) for text in self._head(self._file)]
+
+    @cached_property
+    def _nth_in_head(self) -> Sequence[int]:
+        """For each line of the new version, how many equal ones stand before it."""
+        seen: Counter[str] = Counter()
+        nth = []
+        for text in self.head:
+            nth.append(seen[text])
+            seen[text] += 1
+        return nth
 
     def numbered(self, number: int, quote: str) -> _Spot | None:
         """The line of that number that a quote is the text of, or else a good part of the text of.
@@ -148,18 +167,47 @@ class _Lines:
         """The lines that a quote is the whole text of: a part may well be of another line."""
         return self.by_text.get(quote, [])
 
-    def occurrence(self, spot: _Spot) -> int:
+    def occurrence(self, line: Line) -> int:
         """How many equal lines stand before: in the new version, or else on its side of the diff.
 
         Lines of the new version that the diff does not show are counted too, so that the number
         does not change with the size of the hunks.
         """
-        line = spot.line
-        if line.new is not None and self.head:
-            return sum(text == spot.text for text in self.head[: line.new - 1])
-        removed = line.kind == REMOVED
-        equal = [each for each in self.by_text[spot.text] if (each.line.kind == REMOVED) == removed]
-        return equal.index(spot)
+        if line.new is not None and line.new <= len(self.head):
+            return self._nth_in_head[line.new - 1]
+        return self._nth[line]
+
+    def digest(self, line: Line) -> str:
+        """What a line of the diff is known by."""
+        return _digest(_side(line), squeezed(line.text), self.occurrence(line))
+
+    def digests(self) -> Iterator[str]:
+        """Those of all lines of the new version, and of the removed ones."""
+        for text, nth in zip(self.head, self._nth_in_head, strict=True):
+            yield _digest("new", text, nth)
+        for line in self._nth:
+            if line.kind == REMOVED or not self.head:
+                yield self.digest(line)
+
+
+def _side(line: Line) -> str:
+    return "old" if line.kind == REMOVED else "new"
+
+
+def _digest(side: str, text: str, occurrence: int) -> str:
+    return digest("line", side, text, str(occurrence))[:DIGEST_LENGTH]
+
+
+def digests(file: FileDiff, lines: Sequence[str]) -> frozenset[str]:
+    """What the lines of a file are known by, wherever they have moved and whatever is said of them.
+
+    Each is told by its text, its side and how many equal lines stand before it.
+
+    Args:
+        file: the file's diff, for the removed lines.
+        lines: the lines of its new version; where there are none, those in the diff count.
+    """
+    return frozenset(_Lines(file, lambda _: lines).digests())
 
 
 def _is_part(quote: str, text: str) -> bool:
@@ -225,21 +273,21 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
     if found.spot is None:
         return replace(comment, suggestion="", anchor_note=_without_suggestion(comment))
     first, last = found.lines[0], found.lines[-1]
-    old_side = first.kind == REMOVED
-    side = "old" if old_side else "new"
-    if old_side or found.cut:
+    side = _side(first)
+    if side == "old" or found.cut:
         comment = replace(comment, suggestion="", anchor_note=_without_suggestion(comment))
     return replace(
         comment,
-        line=first.old if old_side else first.new,
-        end_line=last.old if old_side else last.new,
+        line=first.old if side == "old" else first.new,
+        end_line=last.old if side == "old" else last.new,
         side=side,
         quote=visible(first.text),
         frame=_frame(found.spot, len(found.lines)),
         fingerprint=digest(
             *("anchored", claim.checklist, file.path, side, found.spot.text),
-            str(lines.occurrence(found.spot)),
+            str(lines.occurrence(first)),
         ),
+        digests=tuple(map(lines.digest, found.lines)),
     )
 
 
@@ -320,6 +368,7 @@ def _bare(claim: Claim) -> Comment:
         suggestion=finding.suggestion,
         quote=finding.quote,
         fingerprint="",
+        digests=(),
         anchored=False,
         anchor_note="",
         drop_reason=None,

@@ -76,6 +76,7 @@ def comment(**changes: Any) -> Comment:
         "suggestion": "",
         "quote": "return total",
         "fingerprint": "f" * 64,
+        "digests": ("d" * 12,),
         "anchored": True,
         "anchor_note": "",
         "drop_reason": None,

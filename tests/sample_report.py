@@ -61,6 +61,7 @@ _FINDINGS = (
         line=None,
         end_line=None,
         anchored=False,
+        digests=(),
         anchor_note="the quoted line stands 2 times in the change",
         title="Unclear name",
         suggestion="",

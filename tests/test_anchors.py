@@ -11,7 +11,7 @@ from builders import added_file, claim, diff, file_diff, renamed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.anchors import Comment, numbered, place
+from reviewbot.anchors import Comment, digests, numbered, place
 from reviewbot.diff import FileDiff
 from reviewbot.text import visible
 
@@ -335,6 +335,68 @@ def test_the_head_is_read_once_a_file_and_only_where_it_is_needed() -> None:
     files = [file_diff("a.py"), file_diff("b.py")]
     place(files, [claim(path="a.py"), claim(path="a.py"), claim(path="b.py", quote="")], head)
     assert read == ["a.py"]
+
+
+# --- digests of lines ---------------------------------------------------------------------------
+
+CALLS = ["a()", "b()", "a()", "b()", "a()"]
+
+
+@pytest.mark.parametrize("head", [CALLS, ()], ids=["head", "patch alone"])
+def test_each_anchored_line_has_its_digest_and_equal_lines_have_their_own(
+    head: Sequence[str],
+) -> None:
+    comment = place_one(added_file("a.py", CALLS), head, line=2, end_line=5, quote="b()")
+    assert len(set(comment.digests)) == 4
+    assert {len(each) for each in comment.digests} == {12}
+
+
+def test_lines_keep_their_digests_wherever_they_move_and_however_they_are_indented() -> None:
+    moved = ["import os", "", "if x:", *(f"    {line}" for line in CALLS)]
+    one = place_one(added_file("a.py", CALLS), CALLS, line=1, end_line=3, quote="a()")
+    other = place_one(added_file("b.py", moved), moved, line=4, end_line=6, quote="a()")
+    assert one.digests == other.digests
+
+
+def test_a_removed_line_has_another_digest_than_an_added_one() -> None:
+    file = file_diff(hunks="@@ -1,2 +1,2 @@\n-a()\n b()\n+a()\n")
+    sides = [place_one(file, ["b()", "a()"], line=line, quote="a()") for line in (1, 2)]
+    assert [comment.side for comment in sides] == ["old", "new"]
+    assert sides[0].digests != sides[1].digests
+
+
+def test_a_comment_without_a_line_has_no_digest() -> None:
+    assert place_one(quote="").digests == ()
+    assert place_one(path="elsewhere.py").digests == ()
+
+
+HEAD = ["#"] * 9 + [line.text for h in FILE.hunks() for line in h.lines if line.kind != "-"]
+
+
+@pytest.mark.parametrize("head", [HEAD[:17], ()], ids=["head", "patch alone"])
+def test_the_digests_of_a_file_are_those_of_its_comments(head: Sequence[str]) -> None:
+    """One hunk: what stands between two cannot be made up here."""
+    file = file_diff("shop/cart.py", HUNKS.partition("@@ -40")[0])
+    standing = digests(file, head)
+    for number, line in numbered(file.hunks()):
+        comment = place_one(file, head, line=number, quote=line.text)
+        assert set(comment.digests) <= standing
+        assert comment.digests or not line.text.strip()
+
+
+def test_the_digests_of_a_file_have_lines_that_the_diff_does_not_show() -> None:
+    file = file_diff(hunks="@@ -2 +2 @@\n-old\n+new\n")
+    assert len(digests(file, ["far", "new", "away"])) == 4
+    assert digests(file, ()) < digests(file, ["far", "new", "away"])
+
+
+def test_equal_lines_in_a_very_long_file_are_told_apart() -> None:
+    lines = ["x = 1"] * 20_000
+    file = added_file("a.py", lines)
+    claims = [claim(path="a.py", line=n, end_line=n, quote="x = 1") for n in range(1, 20_001, 10)]
+    comments = place([file], claims, lambda _: lines)
+    assert len({comment.fingerprint for comment in comments}) == 2_000
+    assert {each for comment in comments for each in comment.digests} < digests(file, lines)
 
 
 # --- numbers and properties ---------------------------------------------------------------------

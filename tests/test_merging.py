@@ -140,3 +140,8 @@ def test_the_order_of_the_comments_makes_no_difference() -> None:
     ]
     results = {merge(order) for order in itertools.permutations(comments)}
     assert len(results) == 1
+
+
+def test_what_is_kept_is_known_again_by_its_own_lines() -> None:
+    (one,) = merged({"digests": ("e" * 12, "f" * 12), "line": 3, "end_line": 4})
+    assert one.digests == comment().digests
