@@ -134,23 +134,20 @@ class GitHub:
 
     def look(self) -> Sight:
         """The pull request with all its comments, as they are now."""
-        owner, _, name = self._repository.partition("/")
-        variables: dict[str, Any] = {"owner": owner, "name": name, "number": self._number}
         pages: list[dict[str, Any]] = []
+        cursors: dict[str, str | None] = {"threads": None, "notes": None}
+        more = True
         with _understood():
-            while True:
-                pages.append(self._page(variables))
-                pull, more = pages[-1]["repository"]["pullRequest"], False
-                for cursor, field in (("threads", "reviewThreads"), ("notes", "comments")):
-                    end = pull[field]["pageInfo"]["endCursor"]
-                    variables[cursor] = end or variables.get(cursor)
-                if not any(
-                    pull[field]["pageInfo"]["hasNextPage"]
-                    for field in ("reviewThreads", "comments")
-                ):
-                    return sight(self._repository, pages)
+            while more:
+                pages.append(self._page(cursors))
+                ends = _ends(pages[-1])
+                cursors = {name: end["endCursor"] or cursors[name] for name, end in ends.items()}
+                more = any(end["hasNextPage"] for end in ends.values())
+            return sight(self._repository, pages)
 
-    def _page(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _page(self, cursors: Mapping[str, str | None]) -> dict[str, Any]:
+        owner, _, name = self._repository.partition("/")
+        variables = {"owner": owner, "name": name, "number": self._number, **cursors}
         body = {"query": LOOK, "variables": variables}
         answer = self._api.ask("POST", self._graphql, body, reading=True)
         for error in answer.content.get("errors") or ():
@@ -267,8 +264,6 @@ def find_pull(
     head_branch: str,
     head: str,
     paused: Callable[[float, str], None] = lambda _seconds, _why: None,
-    patience: float = PATIENCE,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> int | None:
     """The number of the open pull request with this head, from a fork too; None without one.
 
@@ -280,12 +275,10 @@ def find_pull(
         head_branch: its branch there.
         head: its newest commit.
         paused: told of each wait, in seconds, and why.
-        patience: seconds to wait for rate limits in all.
-        sleep: waits.
     """
     owner = head_repository.partition("/")[0]
     query = urlencode({"state": "open", "head": f"{owner}:{head_branch}", "per_page": 100})
-    api = _Api(api_url, token, paused, patience, sleep)
+    api = _Api(api_url, token, paused, PATIENCE, time.sleep)
     with _understood():
         for pull in api.ask("GET", f"/repos/{repository}/pulls?{query}").content:
             place = pull["head"]
@@ -358,6 +351,12 @@ def sight(repository: str, pages: Sequence[Mapping[str, Any]]) -> Sight:
         tuple(discussion for discussion in discussions if discussion.notes),
         tuple(notes),
     )
+
+
+def _ends(page: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the page ends, for each of LOOK's cursors."""
+    pull = page["repository"]["pullRequest"]
+    return {"threads": pull["reviewThreads"]["pageInfo"], "notes": pull["comments"]["pageInfo"]}
 
 
 def _pull(repository: str, pull: Mapping[str, Any]) -> PullRequest:
@@ -465,6 +464,8 @@ class _Api:
 
         if not token:
             raise ForgeError("there is no token for GitHub", _NEEDS)
+        if urlsplit(url).scheme not in ("https", "http"):
+            raise ForgeError(f"'{url}' is no address of GitHub's API", "Set GITHUB_API_URL.")
         self._host = urlsplit(url).netloc
         self._token = token
         self._paused = paused
