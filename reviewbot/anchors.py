@@ -244,6 +244,58 @@ def place(
     return tuple(comments)
 
 
+def place_again(
+    files: Sequence[FileDiff],
+    comments: Sequence[Comment],
+    head: Callable[[FileDiff], Sequence[str]],
+) -> tuple[Comment, ...]:
+    """Give comments their places anew, as those of a report from elsewhere that nobody vouches for.
+
+    Args:
+        files: the files of the diff.
+        comments: what was found, with the places it was given then.
+        head: gives the lines of a file's new version, empty where they cannot be had.
+
+    Returns:
+        One comment for each, in the same order; what was dropped stays so.
+    """
+    by_path = _by_path(files)
+    claims = [_claim(comment, by_path.get(comment.path)) for comment in comments]
+    placed = place(files, claims, head)
+    return tuple(
+        replace(
+            new,
+            state="dropped" if "dropped" in (old.state, new.state) else "new",
+            checklists=old.checklists,
+            items=old.items,
+            drop_reason=old.drop_reason if old.state == "dropped" else new.drop_reason,
+        )
+        for old, new in zip(comments, placed, strict=True)
+    )
+
+
+def _claim(comment: Comment, file: FileDiff | None) -> Claim:
+    """What the model would have to say for this comment."""
+    line = comment.line or 0
+    if file and comment.side == "old":
+        removed = (n for n, each in numbered(file.hunks()) if each.old == line and not each.new)
+        line = next(removed, line)
+    finding = Finding(
+        path=comment.path,
+        line=line,
+        end_line=line + (comment.end_line or 0) - (comment.line or 0),
+        quote=comment.quote,
+        severity=comment.severity,
+        confidence=comment.confidence,
+        item=next(iter(comment.items), ""),
+        title=comment.title,
+        body=comment.body,
+        suggestion=comment.suggestion,
+    )
+    checklist = next(iter(comment.checklists), "")
+    return Claim(finding, checklist, comment.model, comment.severity)
+
+
 def _by_path(files: Iterable[FileDiff]) -> Mapping[str, FileDiff]:
     files = list(files)
     found = {visible(file.path): file for file in files}

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import added_file, claim, diff, file_diff, renamed
+from builders import added_file, claim, comment, diff, file_diff, renamed
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot import anchors
 from reviewbot.anchors import Comment, digests, numbered, place
 from reviewbot.diff import FileDiff
 from reviewbot.text import visible
@@ -460,3 +461,34 @@ def test_a_deleted_file_takes_comments_on_its_old_side() -> None:
     header = "diff --git a/x b/x\ndeleted file mode 100644\n--- a/x\n+++ /dev/null\n"
     (file,) = diff(f"{header}@@ -1,2 +0,0 @@\n-a()\n-b()\n").files
     assert where(place_one(file, line=1, quote="b()")) == ("old", 2, 2)
+
+
+# --- places found anew --------------------------------------------------------------------------
+
+EQUAL = "@@ -1,4 +1,4 @@\n x = 1\n-old\n-old\n+new\n+new\n y = 2\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "quote"),
+    [
+        pytest.param(3, "new", id="an added line that stands twice"),
+        pytest.param(2, "old", id="a removed line that stands twice"),
+        pytest.param(1, "x = 1", id="an unchanged line"),
+    ],
+)
+def test_a_report_from_elsewhere_keeps_its_true_places(line: int, quote: str) -> None:
+    file = file_diff(hunks=EQUAL)
+    placed = place([file], [claim(line=line, end_line=line, quote=quote)], lambda _: ())
+    again = anchors.place_again([file], placed, lambda _: ())
+    assert placed[0].line is not None
+    assert again == placed
+
+
+def test_a_report_from_elsewhere_loses_places_that_are_not_there() -> None:
+    forged = comment(line=900, end_line=900, quote="rm -rf /")
+    elsewhere = comment(path="etc/passwd")
+    dropped = comment(state="dropped", drop_reason="below", line=2, end_line=2, quote="new")
+    made = anchors.place_again([file_diff()], [forged, elsewhere, dropped], lambda _: ())
+    assert [each.line for each in made] == [None, None, 1]
+    assert [each.state for each in made] == ["new", "dropped", "dropped"]
+    assert made[2].drop_reason == "below"
