@@ -1,1 +1,214 @@
-"""Text of any origin as Markdown that shows, and does nothing else."""
+"""Text of any origin as Markdown that shows, and does nothing else.
+
+All that a model or an author wrote becomes Markdown here and nowhere else: nothing of it loads,
+hides, pings, links to an issue or is taken for a command, by GitHub or by GitLab.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from reviewbot.text import visible
+
+CUT = "… (the rest stands in the JSON report)"
+
+# Code blocks whose colours are worth having. Any other word after the fence may be one that a
+# forge acts on: it offers a `suggestion` for committing, and draws `mermaid`, with foreign servers.
+_LANGUAGES = re.compile(
+    "bash|c|cpp|cs|css|diff|dockerfile|go|graphql|html|http|ini|java|javascript|js|json|jsx|kotlin"
+    "|lua|makefile|perl|php|powershell|proto|py|python|r|rb|ruby|rs|rust|scala|scss|sh|shell|sql"
+    "|swift|terraform|text|toml|ts|tsx|typescript|vue|xml|yaml|yml|zsh"
+)
+
+_NAME = r"@\\?\w(?:[\w./@#-]*[^\W_])?"
+_REFERENCE = r"(?<![\w./-])[\w./-]*+[#!&]\d(?:[\w./@#-]*[^\W_])?|\b(?i:GH)-\d(?:[\w./@#-]*[^\W_])?"
+_ENTITY = r"&(?!(?:amp|lt|gt|quot|nbsp);)(?:\#\w+|[A-Za-z]\w*);"
+_URL = r"(?i:https?://|ftp://|www\.)(?:[^\s<>`\[\]\\!]|!(?!\[))*"
+_LINK_END = r"\]\([^\s()<>`\\]+\)"
+
+# What a line outside of code blocks is read as, the first that fits. Code spans end on the line
+# that they begin on: what would be one over several lines is none. Two underscores stand in names
+# of Python far more often than around bold words.
+_TOKEN = re.compile(
+    rf"""
+    (?P<span> (?P<ticks>`+)(?!`) .+? (?<!`)(?P=ticks)(?!`) )
+  | (?P<mark> `+ | ~{{3,}} | __+ )
+  | (?P<url> {_URL} ) (?P<cut>(?=\S))?
+  | (?P<active> (?<![A-Za-z0-9])\\?{_NAME} | \\?{_ENTITY} | \\?(?:{_REFERENCE}) )
+  | (?P<link> {_LINK_END} )
+  | (?P<linking> \]\(  |  \]: )
+  | (?P<tag> \\?<(?=[A-Za-z/!?]) )
+  | (?P<escape> \\[!-/:-@\[-`{{-~] )
+  | (?P<backslash> \\(?=.) )
+  | (?P<image> !(?=\[) )
+    """,
+    re.VERBOSE,
+)
+_DOES_SOMETHING = re.compile(
+    rf"{_NAME}|[#!&]\d|\b(?i:GH)-\d|{_ENTITY}"
+    r"|/(?:issues|pull|pulls|discussions|merge_requests|work_items|epics)/\d"
+)
+_AFTER_URL = ".,;:!?()'\"*_~|"
+_BACKSLASH = "\\"
+_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
+_TABLE_RULE = re.compile(r"(?=.*-)[\s>*+\d.)|:-]+")
+
+
+def line(text: str) -> str:
+    """Text for the middle of a line; for a table's cell pass it on to `row`."""
+    return _line(_shown(" ".join(text.split())))
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a table, of cells that are Markdown already."""
+    return f"| {' | '.join(map(_piped, cells))} |"
+
+
+def block(text: str, limit: int | None = None) -> str:
+    """Paragraphs, lists and code blocks, as the model wrote them; no code block stays open.
+
+    Args:
+        text: Markdown.
+        limit: characters that the result may have: what is cut off is said to be.
+    """
+    made = _block(text)
+    if limit is None or len(made) <= limit:
+        return made
+    size = limit
+    while size:
+        made = f"{_block(text[:size])}\n\n{CUT}"
+        if len(made) <= limit:
+            return made
+        size = size * limit // len(made) * 9 // 10
+    return ""
+
+
+def code(text: str) -> str:
+    """A code span, with a delimiter that the text does not hold."""
+    text = _shown(" ".join(text.split()))
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    mark = "`" * (longest + 1)
+    return f"{mark} {text} {mark}" if longest else f"`{text}`" if text else ""
+
+
+def fenced(language: str, text: str) -> str:
+    """A code block, with a fence that the text does not hold.
+
+    Args:
+        language: what stands after the fence: never a word of a model or an author.
+        text: any lines.
+    """
+    text = "\n".join(map(_shown, text.split("\n")))
+    longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def is_plain(text: str) -> bool:
+    """Whether `fenced` shows the text as it is: nothing in it is hidden."""
+    return all(_shown(each) == each for each in text.split("\n"))
+
+
+def _shown(text: str) -> str:
+    """A line without hidden characters; a marker like the bot's own is none."""
+    return visible(text).replace("<!-- reviewbot:", "<!-- reviewbot :")
+
+
+def _piped(cell: str) -> str:
+    """A cell whose bars are escaped, also in code: tables are cut before code spans are seen."""
+    return re.sub(r"(\\*)\|", lambda bar: bar[0] if len(bar[1]) % 2 else f"{bar[1]}\\|", cell)
+
+
+def _block(text: str) -> str:
+    return "\n".join(_blocks(text.strip().split("\n")))
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, each code block of them made anew.
+
+    A code block begins at the margin, so that no list or quotation that ends can end it.
+    """
+    opening: re.Match[str] | None = None
+    held: list[str] = []
+    for each in lines:
+        mark = _FENCE.fullmatch(visible(each))
+        if opening is None and mark:
+            opening = mark
+        elif opening is None:
+            yield _outside(_shown(each))
+        elif mark and mark["mark"].startswith(opening["mark"]) and not mark["info"].strip():
+            yield _code_block(opening, held)
+            opening, held = None, []
+        else:
+            held.append(each)
+    if opening:
+        yield _code_block(opening, held)
+
+
+def _code_block(opening: re.Match[str], lines: Iterable[str]) -> str:
+    language = (opening["info"].split() or [""])[0].lower()
+    indent = re.compile(rf"[ \t]{{,{len(opening['indent'])}}}")
+    text = "\n".join(indent.sub("", each, count=1) for each in lines)
+    return fenced(language if _LANGUAGES.fullmatch(language) else "", text)
+
+
+def _outside(text: str) -> str:
+    """A line outside of code blocks. No tables: their bars would cut code spans in two."""
+    if _TABLE_RULE.fullmatch(text):
+        return re.sub(r"(?<!\\)[|:]", r"\\\g<0>", text)
+    return _line(text)
+
+
+def _line(text: str) -> str:
+    made: list[str] = []
+    end = 0
+    for token in _TOKEN.finditer(text):
+        made += [text[end : token.start()], _INERT[token.lastgroup or ""](token[0])]
+        end = token.end()
+    made.append(text[end:])
+    return re.sub(r"^\s*(?=/)", r"\g<0>\\", _joined(part for part in made if part))
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """The parts in a row, with a blank where two code spans would become one."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and joined[-1].endswith("`") and part.startswith("`"):
+            joined.append(" ")
+        joined.append(part)
+    return "".join(joined)
+
+
+def _backslashed(text: str) -> str:
+    return "".join(f"\\{character}" for character in text)
+
+
+def _inert_link(text: str) -> str:
+    return rf"]\({_line(text[2:])}" if _DOES_SOMETHING.search(text) else text
+
+
+def _inert_url(text: str) -> str:
+    return _spelled_out(text) if _DOES_SOMETHING.search(text) else text
+
+
+def _spelled_out(url: str) -> str:
+    """An address that leads nowhere; what stands after it is none of it."""
+    address = url.rstrip(_AFTER_URL)
+    return f"`{address}`{_line(url[len(address) :])}"
+
+
+# What becomes of the tokens, by their kind; the other text stays as it is.
+_INERT: dict[str, Callable[[str], str]] = {
+    "span": str,
+    "mark": _backslashed,
+    "url": _inert_url,
+    "cut": _spelled_out,
+    "active": lambda text: f"`{text.replace(_BACKSLASH, '')}`",
+    "link": _inert_link,
+    "linking": lambda text: rf"]\{text[1]}",
+    "tag": lambda _: "&lt;",
+    "escape": str,
+    "backslash": _backslashed,
+    "image": _backslashed,
+}

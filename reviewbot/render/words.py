@@ -21,17 +21,31 @@ TICKS = {
 
 def verdict(report: Report) -> str:
     """The result in one line; never a clean one for an incomplete review."""
-    found = plural(len(report.standing), "finding")
-    if report.standing:
-        found += f" ({severities(report.standing)})"
+    found = _found(report)
     match report.status:
         case "complete":
             return found if report.standing else "No findings."
         case "incomplete":
             return f"INCOMPLETE: not everything was reviewed. So far {found}."
         case "failed":
-            return "FAILED: nothing could be reviewed."
-    return "Nothing to review."
+            result = "FAILED: nothing could be reviewed."
+        case _:
+            result = "Nothing to review."
+    return f"{result} {found}." if report.standing else result
+
+
+def _found(report: Report) -> str:
+    """How many findings count; where some were said before, how many of them are new."""
+    standing = report.standing
+    found = plural(len(standing), "finding")
+    if standing:
+        found += f" ({severities(standing)})"
+    old = sum(comment.state == "open" for comment in standing)
+    if not old:
+        return found
+    if old == len(standing):
+        return f"{found}, still open"
+    return f"{found}: {len(standing) - old:,} new, {old:,} still open"
 
 
 def line(text: str) -> str:
