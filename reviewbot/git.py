@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from reviewbot.diff import Diff, decode
 from reviewbot.errors import GitError
@@ -48,6 +50,17 @@ _KEPT = re.compile(
     r"|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM"
     r"|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
 )
+
+# How to reach a server, which a fetch needs to see too.
+_KEPT_TO_FETCH = re.compile(
+    r"(?i:HTTPS?_PROXY|ALL_PROXY|NO_PROXY)|CURL_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)"
+    r"|GIT_(?:SSL_CAINFO|SSL_CAPATH|PROXY_SSL_CAINFO)"
+)
+_FETCH = (
+    *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-prune", "--no-write-fetch-head"),
+    *("--no-recurse-submodules", "--no-auto-maintenance", "--no-write-commit-graph"),
+)
+FETCH_TIMEOUT = 300.0  # seconds
 
 _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ATTRIBUTES = re.compile(rb"^100.*[\t/]\.gitattributes$", re.DOTALL)
@@ -184,6 +197,10 @@ class Repository:
         """The id of a tree without files."""
         return self._run("hash-object", "-t", "tree", "--stdin").decode().strip()
 
+    def has(self, commit: str) -> bool:
+        """Whether the commit with this full id is here."""
+        return next(self._commits([commit])) is not None
+
     def has_commits(self) -> bool:
         """Whether HEAD is a commit, not a branch yet to be born."""
         return next(self._commits(["HEAD"])) is not None
@@ -240,15 +257,22 @@ class Repository:
         self._cleanup.enter_context(reader)
         return reader
 
+    def files(self, tree: str, folder: str) -> list[str]:
+        """Paths of the files directly in a folder of a tree; the top folder is empty text."""
+        place = [f"{folder}/"] if folder else []
+        raw = self._run("ls-tree", "-z", "--full-tree", tree, "--", *place)
+        entries = (entry.partition("\t") for entry in decode(raw).split("\0"))
+        return [path for kind, _, path in entries if " blob " in kind]
+
     def attributes(
-        self, paths: Sequence[str], names: Sequence[str], tree: str | None = None
+        self, paths: Sequence[str], names: Sequence[str], tree: str
     ) -> Mapping[tuple[str, str], str]:
         """Values of gitattributes, by path and name; those that nothing sets are left out.
 
-        They are read in `tree` (a full id), or in the working tree.
+        They are read in `tree` (a full id).
         """
         question = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        places = self._attributes_of(tree) if tree else None
+        places = self._attributes_of(tree)
         raw = self._run("check-attr", "--stdin", "-z", *names, stdin=question, places=places)
         fields = decode(raw).split("\0")
         triples = zip(fields[0::3], fields[1::3], fields[2::3], strict=False)
@@ -273,6 +297,86 @@ class Repository:
 
     def _temporary_folder(self) -> Path:
         return Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="reviewbot-")))
+
+    # --- what is not here yet -----------------------------------------------------------------
+
+    def fetch(
+        self,
+        url: str,
+        commits: Iterable[str],
+        authorization: str = "",
+        *,
+        timeout: float = FETCH_TIMEOUT,
+    ) -> None:
+        """Get those of the commits that are not here, each by itself, without its history.
+
+        Nothing of the configuration runs a program or leads elsewhere; no ref is written.
+
+        Args:
+            url: the repository's address, http or https.
+            commits: by their full ids.
+            authorization: value of the HTTP header, for this address only.
+            timeout: seconds for all of it.
+
+        Raises:
+            GitError: the commits cannot be had.
+        """
+        wanted = tuple(dict.fromkeys(commits))
+        for commit in wanted:
+            if not _FULL_ID.fullmatch(commit):
+                raise GitError(f"'{commit}' is not the full id of a commit")
+        missing = [commit for commit in wanted if not self.has(commit)]
+        if not missing:
+            return
+        environment = self._environment_to_fetch(url, authorization)
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                _command(*_FETCH, "--", url, *missing),
+                cwd=self._folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                process_group=0,
+            )
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise GitError(
+                    f"{_host(url)} has not given the commits within {timeout:.0f} s"
+                ) from None
+            finally:
+                _end(process)
+            if code:
+                errors.seek(0)
+                raise _not_fetched(_host(url), decode(errors.read()))
+        self.shallow = True
+
+    def _environment_to_fetch(self, url: str, authorization: str) -> dict[str, str]:
+        """The environment of a fetch: its header stands there, as everybody can read arguments."""
+        kept = {k: v for k, v in os.environ.items() if _KEPT_TO_FETCH.fullmatch(k)}
+        environment = self._environment | kept
+        environment |= {"GIT_ALLOW_PROTOCOL": "http:https", "GIT_TERMINAL_PROMPT": "0"}
+        settings = [
+            ("core.askPass", ""),
+            ("credential.helper", ""),
+            (f"http.{url}.followRedirects", "false"),
+            (f"url.{url}.insteadOf", url),  # the longest match, so that no other one holds
+        ]
+        if authorization:  # and no header beside it: the empty value clears the list
+            headers = ("", f"Authorization: {authorization}")
+            settings += [(f"http.{url}.extraHeader", header) for header in headers]
+        authorities = kept.get("SSL_CERT_FILE")
+        if authorities and not self._knows_authorities(url, kept):
+            environment["GIT_SSL_CAINFO"] = authorities
+        return _with_settings(environment, settings)
+
+    def _knows_authorities(self, url: str, kept: Mapping[str, str]) -> bool:
+        """Whether somebody has told git itself whose certificates to trust."""
+        if {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"} & kept.keys():
+            return True
+        question = ("config", "--get-urlmatch", "http.sslCAInfo", url)
+        return self._git(question, may_fail=True).returncode == 0
 
     # --- the working tree ---------------------------------------------------------------------
 
@@ -390,11 +494,8 @@ class Repository:
         """
         pattern = r"^filter\..*\.(clean|process|required)$"
         found = self._git(("config", "-z", "--name-only", "--get-regexp", pattern), may_fail=True)
-        count = int(self._environment.get("GIT_CONFIG_COUNT") or 0)
-        for number, key in enumerate(os.fsdecode(found.stdout).split("\0")[:-1], count):
-            self._environment[f"GIT_CONFIG_KEY_{number}"] = key
-            self._environment[f"GIT_CONFIG_VALUE_{number}"] = ""
-            self._environment["GIT_CONFIG_COUNT"] = str(number + 1)
+        filters = [(key, "") for key in os.fsdecode(found.stdout).split("\0")[:-1]]
+        self._environment = _with_settings(self._environment, filters)
 
     def _start(
         self, *arguments: str, places: dict[str, str] | None = None, **streams: Any
@@ -410,6 +511,49 @@ class Repository:
 def _command(*arguments: str) -> list[str]:
     pinned = chain.from_iterable(("-c", f"{key}={value}") for key, value in _PINNED.items())
     return ["git", "--no-pager", "--literal-pathspecs", *pinned, *arguments]
+
+
+def _with_settings(
+    environment: Mapping[str, str], settings: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """The environment with further settings of git in it, which go before those that are there."""
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    added = {"GIT_CONFIG_COUNT": str(count + len(settings))}
+    for number, (key, value) in enumerate(settings, count):
+        added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return {**environment, **added}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process with its children, if it has not ended by itself: git leaves them running."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2] or url
+
+
+def _not_fetched(host: str, complaint: str) -> GitError:
+    """Why a fetch has failed, and who can do what about it."""
+    words = complaint.lower()
+    if "not our ref" in words or "unadvertised object" in words or "remote ref" in words:
+        return GitError(
+            f"{host} does not have the commit any more",
+            "Was the branch pushed anew or deleted? Then run the newest job of the pull request.",
+        )
+    refusals = ("could not read username", "authentication failed", "error: 401", "error: 403")
+    if any(refusal in words for refusal in (*refusals, "' not found")):
+        return GitError(
+            f"{host} refuses the token that the commits are fetched with",
+            "It must be allowed to read the repository (GitHub Actions: contents: read).",
+        )
+    reason = _first_line(complaint.encode("utf-8", "surrogateescape")).removeprefix("git: ")
+    return GitError(
+        f"the commits cannot be fetched from {host}: {reason}",
+        "Check the address and that it can be reached; behind a proxy, HTTPS_PROXY.",
+    )
 
 
 def _no_repository(folder: Path, stderr: bytes) -> GitError:

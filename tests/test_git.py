@@ -498,7 +498,7 @@ def test_odd_names(repo: Repo, name: bytes) -> None:
     assert diff_of(repo, second, third) == (renamed,)
     with opened(repo) as repository:
         assert repository.read(renamed.new_oid) == b"1\n2\n3\n5\n"
-        assert repository.attributes([path], ["text"]) == {}
+        assert repository.attributes([path], ["text"], third) == {}
 
 
 def test_odd_names_together(repo: Repo) -> None:
@@ -801,10 +801,7 @@ def test_attributes(repo: Repo) -> None:
             ("x.js", "linguist-generated"): "unset",
             ("x.js", "kind"): "web",
         }
-        assert repository.attributes(["other.c"], names) == {
-            ("other.c", "linguist-generated"): "set"
-        }
-        assert repository.attributes([], names) == {}
+        assert repository.attributes([], names, base) == {}
         assert repository.attributes(paths, names, repository.empty_tree()) == {}
 
 
@@ -1130,6 +1127,18 @@ def test_read(repo: Repo) -> None:
         for name in ("", "HEAD:nowhere", "HEAD:file 99", "no such", "HEAD:a\nb", "1" * 40):
             assert repository.read(name) is None
         assert repository.read("HEAD:file 2") == b"x\n"
+
+
+def test_files_of_a_folder(repo: Repo) -> None:
+    for path in ("top.md", "a/one.md", "a/b ü\n.md", "a/deep/two.md", "ab/three.md"):
+        repo.write(path, "1\n")
+    commit = repo.commit()
+    repo.write("a/later.md", "1\n")
+    with opened(repo) as repository:
+        assert repository.files(commit, "a") == ["a/b ü\n.md", "a/one.md"]
+        assert repository.files(commit, "") == ["top.md"]
+        assert repository.files(commit, "no/such") == []
+        assert repository.files(commit, "top.md") == []
 
 
 # --- a plain git diff, read alone --------------------------------------------------------------
