@@ -17,8 +17,9 @@ lint: .venv/dev ## check style, types, workflows, and that generated files are u
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/zizmor --offline --quiet .github
-	$(BIN)/check-jsonschema --builtin-schema github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github action.yml examples/github/*.yml
+	$(BIN)/check-jsonschema --builtin-schema github-workflows .github/workflows/*.yml examples/github/*.yml
+	$(BIN)/check-jsonschema --builtin-schema github-actions action.yml
 	$(BIN)/python -m tools.generate --check
 
 format: .venv/dev ## put the code into form

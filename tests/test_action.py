@@ -1,0 +1,407 @@
+"""The action's steps, run as a runner of GitHub Actions does it, and the workflows that use it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+INSTALL, REVIEW = ACTION["runs"]["steps"]
+EXAMPLES = sorted((ROOT / "examples" / "github").glob("*.yml"))
+WORKFLOWS = [*EXAMPLES, *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+
+# --- a runner ------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(r"\s*(==|!=|&&|\|\||'(?:[^']|'')*'|[A-Za-z_][\w.-]*)")
+
+
+def evaluated(text: object, contexts: Mapping[str, Any]) -> str:
+    """A value of a step, with the expressions in it evaluated."""
+    return re.sub(
+        r"\$\{\{(.*?)\}\}", lambda match: str(_or(_tokens(match[1]), contexts)), str(text)
+    )
+
+
+def _tokens(expression: str) -> list[str]:
+    rest = expression.strip()
+    assert re.fullmatch(rf"({_TOKEN.pattern})+", rest), f"the harness cannot read: {expression}"
+    return _TOKEN.findall(rest)
+
+
+def _or(tokens: list[str], contexts: Mapping[str, Any]) -> str | bool:
+    value = _and(tokens, contexts)
+    while tokens[:1] == ["||"]:
+        tokens.pop(0)
+        other = _and(tokens, contexts)
+        value = value or other
+    return value
+
+
+def _and(tokens: list[str], contexts: Mapping[str, Any]) -> str | bool:
+    value = _comparison(tokens, contexts)
+    while tokens[:1] == ["&&"]:
+        tokens.pop(0)
+        other = _comparison(tokens, contexts)
+        value = value and other
+    return value
+
+
+def _comparison(tokens: list[str], contexts: Mapping[str, Any]) -> str | bool:
+    value = _value(tokens.pop(0), contexts)
+    if tokens and tokens[0] in ("==", "!="):
+        equal = tokens.pop(0) == "=="
+        other = _value(tokens.pop(0), contexts)
+        return (value.lower() == other.lower()) == equal
+    return value
+
+
+def _value(token: str, contexts: Mapping[str, Any]) -> str:
+    if token.startswith("'"):
+        return token[1:-1].replace("''", "'")
+    value: Any = contexts
+    for name in token.split("."):
+        value = value.get(name, "") if isinstance(value, Mapping) else ""
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a step ended."""
+
+    code: int
+    log: str
+    outputs: Mapping[str, str]
+
+
+class Runner:
+    """Runs one job on a machine of its own: a workspace, a temporary folder, an event."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = folder / "workspace"
+        self.temp = folder / "temp"
+        self.workspace.mkdir()
+        self.temp.mkdir()
+        self.event = folder / "event.json"
+        self.event.write_text("{}")
+        self.job_environment: dict[str, str] = {}
+
+    def run(
+        self, step: Mapping[str, Any], inputs: Mapping[str, str] | None = None, path: str = ""
+    ) -> Done:
+        """Run a step of the action.
+
+        Args:
+            step: as it stands in action.yml.
+            inputs: what the workflow gives; the others have their defaults.
+            path: folders to look for programs in, before the usual ones.
+        """
+        contexts = {"github": {"token": "the-token"}, "env": self.job_environment}
+        defaults = {
+            name: evaluated(each.get("default", ""), contexts)
+            for name, each in ACTION["inputs"].items()
+        }
+        contexts["inputs"] = {**defaults, **(inputs or {})}
+        files = {
+            name: self.temp / f"_{name.lower()}"
+            for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV", "GITHUB_PATH")
+        }
+        for file in files.values():
+            file.write_text("")
+        script = self.temp / "_script.sh"
+        script.write_text(step["run"])
+        assert step["shell"] == "bash"
+        own = {key: evaluated(value, contexts) for key, value in step.get("env", {}).items()}
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
+            cwd=self.workspace,
+            env={**self._environment(path), **{k: str(v) for k, v in files.items()}, **own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        outputs = _outputs(files["GITHUB_OUTPUT"].read_text("utf-8"))
+        return Done(done.returncode, done.stdout.decode(), outputs)
+
+    def _environment(self, path: str) -> dict[str, str]:
+        machine = {key: os.environ[key] for key in os.environ if not key.startswith("REVIEWBOT_")}
+        return {
+            **machine,
+            "HOME": pwd.getpwuid(os.getuid()).pw_dir,  # with the settings of pip
+            "PATH": f"{path}{os.pathsep}{machine['PATH']}" if path else machine["PATH"],
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTION_PATH": str(ROOT),
+            "GITHUB_EVENT_NAME": "merge_group",
+            "GITHUB_EVENT_PATH": str(self.event),
+            "GITHUB_REPOSITORY": "shop/cart",
+            "GITHUB_RUN_ID": "77",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "RUNNER_TEMP": str(self.temp),
+            "RUNNER_TOOL_CACHE": str(self.temp / "tools"),
+            **self.job_environment,
+        }
+
+
+def _outputs(text: str) -> dict[str, str]:
+    pattern = re.compile(r"^(.+?)<<(.+)\n((?:.*\n)*?)\2\n", re.MULTILINE)
+    return {match[1]: match[3].removesuffix("\n") for match in pattern.finditer(text)}
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+def program(file: Path, script: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/bash\n{script}\n")
+    file.chmod(0o755)
+
+
+# --- the step that reviews -----------------------------------------------------------------------
+
+TOLD = (
+    *("AI_GATEWAY_URL", "LITELLM_API_KEY", "GITHUB_TOKEN", "REVIEWBOT_MODEL"),
+    *("REVIEWBOT_CHECKLISTS", "REVIEWBOT_FAIL_ON", "REVIEWBOT_EFFORT", "REVIEWBOT_BUDGET"),
+    *("REVIEWBOT_CONFIG", "REVIEWBOT_NO_POST"),
+)
+
+
+@pytest.fixture
+def told(runner: Runner) -> Runner:
+    """A runner on which the program only writes down what it was told, and ends with 3."""
+    script = 'printf "%s\\n" "$@" > "$RUNNER_TEMP/told"; env > "$RUNNER_TEMP/env"; exit 3'
+    program(runner.temp / "reviewbot/venv/bin/python", script)
+    return runner
+
+
+def environment(runner: Runner) -> dict[str, str]:
+    lines = (runner.temp / "env").read_text().splitlines()
+    found = dict(line.partition("=")[::2] for line in lines)
+    return {name: found[name] for name in TOLD if found.get(name)}
+
+
+def arguments(runner: Runner) -> list[str]:
+    return (runner.temp / "told").read_text().splitlines()
+
+
+def test_inputs_reach_the_program_as_variables(told: Runner) -> None:
+    inputs = {
+        "gateway-url": "https://gateway.example",
+        "gateway-key": "$(touch owned) `x` \"'",
+        "model": "claude-opus",
+        "checklists": "security, style",
+        "fail-on": "high",
+        "effort": "low",
+        "budget": "0.5",
+        "config": "ci/reviewbot.yaml",
+        "github-token": "another",
+        "post": "false",
+    }
+    assert told.run(REVIEW, inputs).code == 3
+    values = [inputs[name] for name in ("gateway-url", "gateway-key", "github-token", "model")]
+    values += [inputs[name] for name in ("checklists", "fail-on", "effort", "budget", "config")]
+    assert environment(told) == dict(zip(TOLD, [*values, "true"], strict=True))
+    assert arguments(told) == ["-I", "-m", "reviewbot", "ci", "-o", report(told)]
+    assert list(told.workspace.iterdir()) == []
+
+
+def report(runner: Runner) -> str:
+    return str(runner.temp / "reviewbot/report.json")
+
+
+def test_without_inputs_only_the_token_is_given(told: Runner) -> None:
+    told.run(REVIEW)
+    assert environment(told) == {"GITHUB_TOKEN": "the-token"}
+
+
+def test_without_an_input_the_variable_of_the_job_counts(told: Runner) -> None:
+    told.job_environment = {"AI_GATEWAY_URL": "https://job.example", "REVIEWBOT_MODEL": "opus"}
+    told.run(REVIEW, {"model": "haiku"})
+    assert environment(told) == {
+        "AI_GATEWAY_URL": "https://job.example",
+        "GITHUB_TOKEN": "the-token",
+        "REVIEWBOT_MODEL": "haiku",
+    }
+
+
+@pytest.mark.parametrize(("post", "no_post"), [("true", None), ("false", "true"), ("no", "true")])
+def test_it_posts_only_where_that_is_clearly_wanted(
+    told: Runner, post: str, no_post: str | None
+) -> None:
+    told.run(REVIEW, {"post": post})
+    assert environment(told).get("REVIEWBOT_NO_POST") == no_post
+
+
+def test_a_report_is_posted_in_place_of_a_review(told: Runner) -> None:
+    told.run(REVIEW, {"report": "handed over/report.json"})
+    assert arguments(told) == ["-I", "-m", "reviewbot", "post", "handed over/report.json"]
+
+
+def test_the_report_of_an_earlier_step_is_not_taken_for_this_ones(told: Runner) -> None:
+    Path(report(told)).write_text("{}")
+    told.run(REVIEW)
+    assert not Path(report(told)).exists()
+
+
+def test_outputs_are_those_of_the_step() -> None:
+    values = {name: each["value"] for name, each in ACTION["outputs"].items()}
+    assert values == {name: f"${{{{ steps.review.outputs.{name} }}}}" for name in values}
+    assert REVIEW["id"] == "review"
+
+
+def test_no_script_has_an_expression_in_it() -> None:
+    assert not any("${{" in step["run"] for step in ACTION["runs"]["steps"])
+
+
+# --- the step that installs ----------------------------------------------------------------------
+
+PYTHONS = [*(f"python3.{minor}" for minor in range(11, 20)), "python3", "python"]
+MAKES_A_VENV = """
+echo "$0 $*"
+if [ "$3" = venv ]; then mkdir -p "$4/bin"; ln -s "$0" "$4/bin/python"; fi
+"""
+
+
+def unfit(folder: Path) -> str:
+    """A folder with all the names of Python, each of which is too old; and no uv."""
+    for name in PYTHONS:
+        program(folder / name, "exit 1")
+    for name in ("bash", "mkdir", "rm", "ln"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    return str(folder)
+
+
+@pytest.fixture
+def bare(runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder with programs on a machine that has no fit Python."""
+    folder = tmp_path / "bin"
+    monkeypatch.setenv("PATH", unfit(folder))
+    return folder
+
+
+def test_without_a_fit_python_it_says_what_to_do(runner: Runner, bare: Path) -> None:
+    done = runner.run(INSTALL)
+    assert done.code == 2
+    assert done.log.startswith("::error title=reviewbot::There is no Python 3.11 or newer")
+    assert "actions/setup-python" in done.log
+
+
+@pytest.mark.parametrize("name", ["python3.14", "python3.11", "python3", "python"])
+def test_a_fit_python_is_found(runner: Runner, bare: Path, name: str) -> None:
+    program(bare / name, MAKES_A_VENV)
+    done = runner.run(INSTALL)
+    assert (done.code, done.log.count("-I -m venv")) == (0, 1)
+    assert f"--disable-pip-version-check {ROOT}\n" in done.log
+
+
+@pytest.mark.parametrize("place", ["3.12.1/x64", "3.13.0/arm64"])
+def test_a_python_of_the_tool_cache_is_found(runner: Runner, bare: Path, place: str) -> None:
+    cache = runner.temp / "tools" / "Python"
+    program(cache / "3.10.9" / "x64" / "bin" / "python3", "echo never; exit 1")
+    program(cache / place / "bin" / "python3", MAKES_A_VENV)
+    done = runner.run(INSTALL)
+    assert done.code == 0
+    assert f"{cache / place}/bin/python3 -I -m venv" in done.log
+
+
+@pytest.mark.parametrize(("python", "asked"), [("exit 1", ">=3.11"), ("exit 0", "python3.12")])
+def test_uv_is_taken_where_it_is(runner: Runner, bare: Path, python: str, asked: str) -> None:
+    program(bare / "python3.12", python)
+    program(bare / "uv", 'echo "uv $*"')
+    venv = runner.temp / "reviewbot/venv"
+    assert runner.run(INSTALL).log.splitlines() == [
+        f"uv venv --quiet --python {asked} {venv}",
+        f"uv pip install --quiet --python {venv}/bin/python {ROOT}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """A runner on which the action was installed for real, beside hostile files."""
+    runner = Runner(tmp_path_factory.mktemp("runner"))
+    runner.job_environment = {"PYTHONPATH": str(runner.workspace)}
+    for name in ("venv", "ensurepip", "pip", "click", "reviewbot", "sitecustomize", "hatchling"):
+        trap = f"open({str(runner.temp / 'owned')!r}, 'a').write({name!r})"
+        (runner.workspace / f"{name}.py").write_text(trap)
+    (runner.workspace / "uv.toml").write_text('index-url = "https://evil.invalid/simple"')
+    left_over = runner.temp / "reviewbot/venv/bin"
+    left_over.mkdir(parents=True)
+    (left_over / "python").symlink_to("/nowhere/python")
+    done = runner.run(INSTALL)
+    assert done.code == 0, done.log
+    return runner
+
+
+@pytest.mark.xdist_group("action")
+def test_it_installs_what_runs(installed: Runner) -> None:
+    step = {"shell": "bash", "run": f"{REVIEW['run'].partition(' ci ')[0]} --version"}
+    done = installed.run(step | {"env": {"REPORT": ""}})
+    assert (done.code, done.log) == (0, "reviewbot, version 0.1.0\n")
+
+
+@pytest.mark.xdist_group("action")
+def test_nothing_of_the_workspace_is_run(installed: Runner) -> None:
+    installed.run(REVIEW)
+    assert not (installed.temp / "owned").exists()
+
+
+# --- workflows -----------------------------------------------------------------------------------
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    jobs = yaml.safe_load(file.read_text("utf-8"))["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+def test_there_are_examples() -> None:
+    names = [file.name for file in EXAMPLES]
+    assert names == ["commands.yml", "forks.yml", "review.yml", "two-jobs.yml"]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: str(file.name))
+def test_workflows_give_inputs_that_are_there(file: Path) -> None:
+    ours = [step for step in steps(file) if re.match(r"\./|OWNER/", step.get("uses", ""))]
+    assert bool(ours) == (file.name != "test.yml")
+    assert all(step["with"].keys() <= ACTION["inputs"].keys() for step in ours)
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: str(file.name))
+def test_workflows_use_what_cannot_change_and_leave_no_token_behind(file: Path) -> None:
+    used = [step for step in steps(file) if "uses" in step and step["uses"] != "./"]
+    assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in used)
+    checkouts = [step["with"] for step in used if step["uses"].startswith("actions/checkout@")]
+    assert checkouts
+    assert all(each["persist-credentials"] is False for each in checkouts)
+
+
+def test_the_way_for_forks_follows_the_review() -> None:
+    forks, review = (
+        yaml.safe_load((ROOT / "examples/github" / name).read_text("utf-8"))
+        for name in ("forks.yml", "review.yml")
+    )
+    on = forks[True]  # YAML 1.1 reads "on" so
+    assert on["workflow_run"]["workflows"] == [review["name"]]
+
+
+def test_commands_and_reviews_of_a_pull_request_wait_for_each_other() -> None:
+    review, obey = (
+        yaml.safe_load((ROOT / "examples/github" / name).read_text("utf-8"))
+        for name in ("review.yml", "commands.yml")
+    )
+    seven = {"pull_request": {"number": "7"}, "issue": {"number": "7"}}
+    groups = {
+        evaluated(each["concurrency"]["group"], {"github": {"event": seven}})
+        for each in (review, obey["jobs"]["obey"])
+    }
+    assert groups == {"reviewbot-7"}
