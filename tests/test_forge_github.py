@@ -1,4 +1,4 @@
-"""GitHub under the real PyGithub, held against answers on loopback."""
+"""GitHub under the real PyGithub, held against answers on loopback, and against a whole fake."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import fake_github
 import pytest
 from builders import added_file, comment, file_diff
+from conftest import Repo
+from fake_github import BOT, REPOSITORY, FakeGitHub, Pull, primary_limit, secondary_limit
 
 from reviewbot import __version__
 from reviewbot.anchors import Comment
@@ -825,3 +828,160 @@ def test_comments_stand_at_lines_that_github_shows(wire: Wire) -> None:
 def test_it_is_a_forge(wire: Wire) -> None:
     forge: Forge = wire.github(Answer())
     assert forge.body_limit == 65_536
+
+
+# --- with a GitHub that keeps state -------------------------------------------------------------
+
+BASE = "".join(f"line {number}\n" for number in range(1, 41))
+
+
+@pytest.fixture
+def hub(repo: Repo) -> Iterator[FakeGitHub]:
+    """A GitHub with a branch that changes lines 5 and 30 of a file."""
+    repo.write("app.py", BASE)
+    repo.commit()
+    repo.git("switch", "--quiet", "--create", "feature")
+    repo.write("app.py", BASE.replace("line 5\n", "five\n").replace("line 30\n", "thirty\n"))
+    repo.commit()
+    with fake_github.serving(repo) as hub:
+        yield hub
+
+
+@pytest.fixture
+def pull(hub: FakeGitHub) -> Pull:
+    return hub.open_pull()
+
+
+def opened(hub: FakeGitHub, slept: list[float] | None = None, **token: Any) -> GitHub:
+    place = hub.url, hub.graphql_url, hub.server_url
+    waits = [] if slept is None else slept
+    return GitHub(*place, hub.token(**token), REPOSITORY, 1, sleep=waits.append)
+
+
+AT_5 = (comment(line=5, end_line=5), "Five?")
+AT_30 = (comment(line=29, end_line=30), "Thirty?")
+REMOVED = (comment(line=30, end_line=30, side="old"), "Why not?")
+NOWHERE = (comment(line=15, end_line=15), "Fifteen?")
+
+
+def test_a_review_from_the_first_look_to_the_last(hub: FakeGitHub, pull: Pull) -> None:
+    hub.human_comment(1, "author", "Please look.")
+    github = opened(hub)
+    before = github.look()
+    assert before.pull.head == pull.head_sha
+    assert github.merge_base(before.pull) == pull.merge_base
+    assert list(github.post(pull.head_sha, [AT_5, AT_30, REMOVED])) == []
+    note = github.write_summary(None, "Three findings.")
+    assert github.write_summary(note, "Still three.") == note
+    hub.thumbs_down(pull.threads[0].opening, "author")
+    hub.reply(pull.threads[1], "author", "I disagree.")
+    hub.resolve(pull.threads[1], "author")
+    hub.resolve(pull.threads[2], BOT)
+    sight = github.look()
+    first, second, third = sight.discussions
+    assert [each.body for each in first.notes] == ["Five?"]
+    assert first.notes[0].rejected_by == ("author",)
+    assert first.resolvable
+    assert [(each.author, each.own) for each in second.notes] == [
+        ("github-actions", True),
+        ("author", False),
+    ]
+    assert [each.resolved_by for each in (first, second, third)] == [None, "author", None]
+    assert third.resolved
+    assert [(each.id == note, each.own, each.body) for each in sight.notes] == [
+        (False, False, "Please look."),
+        (True, True, "Still three."),
+    ]
+    assert len(hub.calls) == 6
+
+
+def test_a_comment_at_no_line_of_the_diff_keeps_none_back(hub: FakeGitHub, pull: Pull) -> None:
+    refused = opened(hub).post(pull.head_sha, [AT_5, NOWHERE, AT_30, REMOVED])
+    assert list(refused) == [NOWHERE[0]]
+    assert [each.body for each in pull.threads] == ["Five?", "Thirty?", "Why not?"]
+
+
+def test_discussions_beside_one_that_is_gone_are_resolved(hub: FakeGitHub, pull: Pull) -> None:
+    github = opened(hub)
+    github.post(pull.head_sha, [AT_5, AT_30, REMOVED])
+    ids = [each.id for each in pull.threads]
+    hub.delete_comment(pull.threads[1].opening.id)
+    github.resolve(threads(*ids))
+    assert [each.resolved_by for each in pull.threads] == [BOT, BOT]
+    with pytest.raises(ReadOnlyError, match="not accessible"):
+        opened(hub, scopes={"pull-requests"}).resolve(threads(*ids))
+
+
+def test_comments_and_notes_are_taken_back_by_their_ids(hub: FakeGitHub, pull: Pull) -> None:
+    github = opened(hub)
+    github.post(pull.head_sha, [AT_5, AT_30])
+    note = github.write_summary(None, "Two findings.")
+    (first, _), gone = github.look().discussions, "1"
+    github.delete([note, gone], [first.notes[0].id, gone])
+    assert [each.body for each in pull.threads] == ["Thirty?"]
+    assert pull.notes == []
+
+
+def test_a_token_that_only_reads_can_look(hub: FakeGitHub, pull: Pull) -> None:
+    github = opened(hub, access="read")
+    assert github.look().pull.head == pull.head_sha
+    for act in WRITES[:2]:
+        with pytest.raises(ReadOnlyError):
+            act(github)
+    assert (pull.threads, pull.notes) == ([], [])
+
+
+@pytest.mark.parametrize("status", [0, 502])
+def test_a_review_that_nobody_knows_of_is_posted_once(
+    hub: FakeGitHub, pull: Pull, status: int
+) -> None:
+    hub.fail(1, "POST .*/reviews", status=status, after_effect=True)
+    with pytest.raises(UnsureError):
+        opened(hub).post(pull.head_sha, [AT_5])
+    assert [each.body for each in pull.threads] == ["Five?"]
+
+
+@pytest.mark.parametrize(
+    "limit", [primary_limit(30), secondary_limit(30), secondary_limit(30, 429)]
+)
+def test_a_limited_review_is_posted_after_the_wait(
+    hub: FakeGitHub, pull: Pull, limit: dict[str, Any]
+) -> None:
+    hub.fail(1, "POST .*/reviews", **limit)
+    slept: list[float] = []
+    assert list(opened(hub, slept).post(pull.head_sha, [AT_5])) == []
+    assert [each.body for each in pull.threads] == ["Five?"]
+    assert 0 < sum(slept) <= 32
+
+
+def test_the_rest_is_as_the_official_description_has_it(hub: FakeGitHub, pull: Pull) -> None:
+    github = opened(hub)
+    hub.people = {"author": "write", "eve": "read"}
+    assert [github.may_write(each) for each in ("author", "eve", "nobody")] == [True, False, False]
+    said = hub.human_comment(1, "author", "/reviewbot help")
+    github.acknowledge(str(said.id))
+    github.answer("I can review.")
+    github.set_status(pull.head_sha, "success", "x" * 200, "https://ci.example.org/1")
+    assert [(each.comment, each.content) for each in hub.reactions] == [(said.id, "+1")]
+    assert pull.notes[-1].body == "I can review."
+    (set_,) = hub.statuses
+    assert (set_.context, len(set_.description)) == ("reviewbot", 140)
+
+
+def test_a_pull_request_from_a_fork_is_found(hub: FakeGitHub) -> None:
+    pull = hub.open_pull(head_repository="eve/shop")
+
+    def find(repository: str, head: str) -> int | None:
+        return find_pull(
+            hub.url,
+            hub.token(),
+            REPOSITORY,
+            head_repository=repository,
+            head_branch="feature",
+            head=head,
+        )
+
+    assert find("eve/shop", pull.head_sha) == 1
+    assert find("eve/shop", pull.base_sha) is None
+    assert find(REPOSITORY, pull.head_sha) is None
+    assert opened(hub).look().pull.foreign
