@@ -22,7 +22,7 @@ def write(kind: str, content: str) -> str:
         kind: what it is, in letters.
         content: any text.
     """
-    packed = b64encode(zlib.compress(content.encode(), level=9)).decode()
+    packed = b64encode(zlib.compress(content.encode("utf-8", "surrogatepass"), level=9)).decode()
     return f"<!-- reviewbot:{kind}:1 {packed} -->"
 
 
@@ -34,6 +34,11 @@ def read(kind: str, text: str) -> str | None:
     try:
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(b64decode(match[2], validate=True), LARGEST)
-        return content.decode() if unpacker.eof else None
+        return content.decode("utf-8", "surrogatepass") if unpacker.eof else None
     except (ValueError, zlib.error):
         return None
+
+
+def begins(kind: str, text: str) -> bool:
+    """Whether a text begins like one with a marker of this kind, be it damaged or not."""
+    return text.startswith(f"<!-- reviewbot:{kind}:")
