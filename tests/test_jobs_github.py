@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Repo
+from fake_github import serving
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_report import REPORT
@@ -259,6 +261,29 @@ def test_a_job_that_is_about_no_pull_request_asks_github_nothing(tmp_path: Path)
     idle = runner.job()
     assert idle.idle
     assert runner.forge(idle, lambda _seconds, _why: None) is None
+
+
+@pytest.mark.parametrize(("head", "found"), [("", True), ("b" * 40, False)])
+def test_the_pull_request_is_found_and_looked_at(repo: Repo, head: str, *, found: bool) -> None:
+    repo.commit()
+    repo.git("switch", "--quiet", "--create", "mend")
+    repo.commit()
+    with serving(repo) as hub:
+        pull = hub.open_pull(head="mend", head_repository="eve/cart")
+        sent = {
+            "GITHUB_REPOSITORY": hub.name,
+            "GITHUB_API_URL": hub.url,
+            "GITHUB_GRAPHQL_URL": hub.graphql_url,
+            "GITHUB_SERVER_URL": hub.server_url,
+            "GITHUB_TOKEN": hub.token(),
+        }
+        event = run()
+        event["workflow_run"]["head_sha"] = head or pull.head_sha
+        asked = job(environment("workflow_run", **sent), event)
+        forge = Actions(sent).forge(asked, lambda _seconds, _why: None)
+        assert (forge is not None) == found
+        if forge:
+            assert forge.look().pull.number == pull.number
 
 
 def test_findings_that_are_not_on_the_pull_request_are_annotated(
