@@ -25,12 +25,14 @@ class Scope:
 
     `since` is the watermark; it is None where everything is looked at, and `reason` says why.
     `fresh` has, for the path of each file that was reviewed before, its lines that are new since,
-    as side and number; a file that is not there is new as a whole.
+    as side and number; a file that is not there is new as a whole. `unchanged` are the paths of
+    files that need not be looked at: nothing is new, and nothing was taken back.
     """
 
     since: str | None
     reason: str
     fresh: Mapping[str, frozenset[tuple[str, int]]]
+    unchanged: frozenset[str]
 
     def is_fresh(self, path: str, side: str, first: int, last: int) -> bool:
         """Whether any of these lines is new."""
@@ -43,8 +45,8 @@ class Scope:
         return lines is None or not lines.isdisjoint(map(_place, hunk.lines))
 
     def untouched(self, file: FileDiff) -> bool:
-        """Whether nothing of a file is new."""
-        return self.fresh.get(visible(file.path)) == frozenset()
+        """Whether the change of a file is what it was."""
+        return visible(file.path) in self.unchanged
 
     def words(self) -> str:
         """What is reviewed, for people: "what is new since 1a2b3c4d5e"."""
@@ -55,7 +57,7 @@ class Scope:
 
 def everything(reason: str = "") -> Scope:
     """All of a change, and why not only what is new."""
-    return Scope(None, reason, {})
+    return Scope(None, reason, {}, frozenset())
 
 
 def since(commit: str, diff: Diff, before: Diff) -> Scope:
@@ -72,20 +74,25 @@ def since(commit: str, diff: Diff, before: Diff) -> Scope:
     """
     reviewed = _Reviewed(before)
     names = Counter(visible(file.path) for file in diff.files)
-    fresh = {}
+    fresh: dict[str, frozenset[tuple[str, int]]] = {}
+    unchanged = set()
     for file in diff.files:
         name, earlier = visible(file.path), reviewed.version(file)
         if earlier is None or names[name] > 1:
             continue
         if _is_same(file, earlier):
-            fresh[name] = frozenset[tuple[str, int]]()
+            fresh[name] = frozenset()
+            unchanged.add(name)
         elif file.patch:
-            fresh[name] = frozenset(_fresh(file, earlier))
-    return Scope(commit, "", fresh)
+            comparison = _Comparison(file, earlier)
+            fresh[name] = frozenset(comparison.fresh())
+            if comparison.equal:
+                unchanged.add(name)
+    return Scope(commit, "", fresh, frozenset(unchanged))
 
 
 def narrowed(selection: Selection, scope: Scope) -> Selection:
-    """The selection without the files of which nothing is new."""
+    """The selection without the files whose change is what it was."""
     if scope.since is None:
         return selection
     reason = f"unchanged since {scope.since[:SHOWN_DIGITS]}"
@@ -142,31 +149,48 @@ class _Run(NamedTuple):
     lines: tuple[Line, ...]
 
 
-def _fresh(file: FileDiff, earlier: FileDiff) -> Iterator[tuple[str, int]]:
-    """The new lines of a file, and the unchanged ones that are shown around them.
+class _Comparison:
+    """The changed lines of a file, now and before.
 
     Runs that are the same as before are put aside first, so that the many equal lines of code are
     only compared where something was edited.
     """
-    hunks = list(file.hunks())
-    now = [run for hunk in hunks for run in _runs(hunk)]
-    before = [run for hunk in earlier.hunks() for run in _runs(hunk)]
-    edited = _risen((run.seats for run in now), (run.seats for run in before))
-    former = _risen((run.seats for run in before), (run.seats for run in now))
-    risen = _risen(
-        (seat for run in now if run.seats in edited for seat in run.seats),
-        (seat for run in before if run.seats in former for seat in run.seats),
-    )
-    new = {
-        line
-        for run in now
-        if run.seats in edited
-        for seat, line in zip(run.seats, run.lines, strict=True)
-        if seat in risen
-    }
-    for hunk in hunks:
-        if not new.isdisjoint(hunk.lines):
-            yield from (_place(each) for each in hunk.lines if each.kind == CONTEXT or each in new)
+
+    def __init__(self, file: FileDiff, earlier: FileDiff) -> None:
+        self._hunks = list(file.hunks())
+        now = [run for hunk in self._hunks for run in _runs(hunk)]
+        before = [run for hunk in earlier.hunks() for run in _runs(hunk)]
+        self._now = _without(now, before)
+        self._before = _without(before, now)
+
+    @property
+    def equal(self) -> bool:
+        """Whether every run is what it was."""
+        return not self._now and not self._before
+
+    def fresh(self) -> Iterator[tuple[str, int]]:
+        """The new lines of a file, and the unchanged ones that are shown around them."""
+        risen = _risen(
+            (seat for run in self._now for seat in run.seats),
+            (seat for run in self._before for seat in run.seats),
+        )
+        new = {
+            line
+            for run in self._now
+            for seat, line in zip(run.seats, run.lines, strict=True)
+            if seat in risen
+        }
+        for hunk in self._hunks:
+            if not new.isdisjoint(hunk.lines):
+                shown = (line for line in hunk.lines if line.kind == CONTEXT or line in new)
+                yield from map(_place, shown)
+
+
+def _without(runs: Iterable[_Run], others: Iterable[_Run]) -> list[_Run]:
+    """The runs that the others have not, or have less often."""
+    runs = list(runs)
+    risen = _risen((run.seats for run in runs), (run.seats for run in others))
+    return [run for run in runs if run.seats in risen]
 
 
 def _runs(hunk: Hunk) -> Iterator[_Run]:

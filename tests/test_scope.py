@@ -136,9 +136,10 @@ def test_equal_lines_of_other_hunks_stay_old() -> None:
     )
 
 
-def test_what_was_taken_back_altogether_leaves_nothing_new() -> None:
+def test_where_something_was_taken_back_nothing_is_new_but_the_file_is_looked_at() -> None:
     now = file_diff(hunks=HUNKS.partition("@@ -50")[0])
-    assert since(now, FILE).untouched(now)
+    assert fresh(now, FILE) == []
+    assert not since(now, FILE).untouched(now)
 
 
 @pytest.mark.parametrize(
