@@ -152,7 +152,7 @@ def _api(hub: FakeGitHub, call: Call) -> Answer:
     """Do what a call asks for, unless a fault comes before; tell of it, unless one comes after."""
     with hub.lock:
         hub.calls.append(call)
-        fault = next((fault for fault in hub.faults if fault.strikes(call)), None)
+        fault = next(iter([fault for fault in hub.faults if fault.strikes(call)]), None)
     hub.before_call(call)
     if fault and not fault.after_effect:
         return fault.answer

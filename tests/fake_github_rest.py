@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -36,7 +37,20 @@ OFFICIAL = os.environ.get("REVIEWBOT_GITHUB_SCHEMAS", "")  # a folder that .ci/r
 STATUS_LIMIT = 140  # characters of a description
 
 Handler = Callable[["Request"], Answer]
-ROUTES: list[tuple[str, str, re.Pattern[str], str, Handler]] = []
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path as the official description writes it; one of the scopes is needed, if there are."""
+
+    method: str
+    template: str
+    pattern: re.Pattern[str]
+    scopes: frozenset[str]
+    handler: Handler
+
+
+ROUTES: list[Route] = []
 
 
 class RefusedError(Exception):
@@ -101,44 +115,37 @@ class Request:
 def rest(hub: FakeGitHub, token: Token, call: Call) -> Answer:
     """Do what a call asks for."""
     path = urlsplit(call.path).path
-    for method, template, pattern, scopes, handler in ROUTES:
-        match = pattern.fullmatch(path)
-        if method != call.method or not match:
-            continue
-        request = Request(hub, token, call, match.groupdict())
-        try:
-            _check(request, call, method, template, scopes)
-            return handler(request)
-        except RefusedError as refusal:
-            return refusal.answer
+    for route in ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match and route.method == call.method:
+            request = Request(hub, token, call, match.groupdict())
+            try:
+                _check(route, request, call)
+                return route.handler(request)
+            except RefusedError as refusal:
+                return refusal.answer
     return RefusedError(404, "Not Found").answer
 
 
-def _check(request: Request, call: Call, method: str, template: str, scopes: str) -> None:
+def _check(route: Route, request: Request, call: Call) -> None:
     """What GitHub looks at before anything else."""
     if f"{request.names['owner']}/{request.names['repo']}" != request.hub.name:
         raise RefusedError(404, "Not Found")
-    if scopes and not request.token.scopes & set(scopes.split("|")):
+    if route.scopes and not route.scopes & request.token.scopes:
         raise RefusedError(403, "Resource not accessible by integration")
-    if violation := _violation(method, template, call.body):
+    if violation := _violation(route, call.body):
         request.hub.violations.append(f"{call}: {violation}")
         raise RefusedError(422, f"Invalid request.\n\n{violation}")
 
 
-def _route(method: str, template: str, scopes: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler for a path as the official description writes it.
-
-    Args:
-        method: the HTTP method.
-        template: below the repository.
-        scopes: a token must be able to write one of these.
-    """
+def _route(method: str, template: str, *scopes: str) -> Callable[[Handler], Handler]:
+    """Register a handler for a path below the repository."""
     template = f"/repos/{{owner}}/{{repo}}{template}"
-    names = re.sub(r"\{basehead\}", "(?P<basehead>.+)", template)
+    names = template.replace("{basehead}", "(?P<basehead>.+)")  # branches have slashes
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", names))
 
     def register(handler: Handler) -> Handler:
-        ROUTES.append((method, template, pattern, scopes, handler))
+        ROUTES.append(Route(method, template, pattern, frozenset(scopes), handler))
         return handler
 
     return register
@@ -148,20 +155,19 @@ def _route(method: str, template: str, scopes: str = "") -> Callable[[Handler], 
 
 
 @functools.cache
-def _description() -> dict[str, Any]:
+def description() -> dict[str, Any]:
+    """What GitHub publishes of its REST API."""
     file = Path(OFFICIAL, "api.github.com.json")
     description: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return description
 
 
 @functools.cache
-def _validator(method: str, template: str) -> jsonschema.Draft202012Validator | None:
-    operation = _description()["paths"][template][method.lower()]
-    if "requestBody" not in operation:
-        return None
-    return jsonschema.Draft202012Validator(
-        _strict(operation["requestBody"]["content"]["application/json"]["schema"])
-    )
+def _validator(route: Route) -> jsonschema.Draft202012Validator:
+    operation = description()["paths"][route.template][route.method.lower()]
+    body = operation.get("requestBody")
+    schema = _strict(body["content"]["application/json"]["schema"]) if body else {"type": "null"}
+    return jsonschema.Draft202012Validator(schema)
 
 
 def _strict(schema: Any) -> Any:
@@ -176,12 +182,10 @@ def _strict(schema: Any) -> Any:
     return {"anyOf": [strict, {"type": "null"}]} if schema.get("nullable") is True else strict
 
 
-def _violation(method: str, template: str, body: object) -> str:
+def _violation(route: Route, body: object) -> str:
     """What the official description has against a body."""
-    validator = _validator(method, template) if OFFICIAL else None
-    if validator is None:
-        return "" if body is None or not OFFICIAL else "there is no body in this request"
-    error = next(iter(validator.iter_errors({} if body is None else body)), None)
+    errors = _validator(route).iter_errors(body) if OFFICIAL else iter(())
+    error = next(errors, None)
     return f"{error.json_path}: {error.message}" if error else ""
 
 
@@ -336,14 +340,14 @@ def _delete_comment(request: Request) -> Answer:
     raise RefusedError(404, "Not Found")
 
 
-@_route("POST", "/issues/{issue_number}/comments", "issues|pull-requests")
+@_route("POST", "/issues/{issue_number}/comments", "issues", "pull-requests")
 def _create_note(request: Request) -> Answer:
     pull, body = request.pull, _body(request)
     note = request.hub.add_note(pull, request.token.login, body)
     return Answer(201, _note_shape(request.hub, pull, note))
 
 
-@_route("PATCH", "/issues/comments/{comment_id}", "issues|pull-requests")
+@_route("PATCH", "/issues/comments/{comment_id}", "issues", "pull-requests")
 def _edit_note(request: Request) -> Answer:
     pull, note = request.note()
     request.own(note)
@@ -351,7 +355,7 @@ def _edit_note(request: Request) -> Answer:
     return Answer(200, _note_shape(request.hub, pull, note))
 
 
-@_route("DELETE", "/issues/comments/{comment_id}", "issues|pull-requests")
+@_route("DELETE", "/issues/comments/{comment_id}", "issues", "pull-requests")
 def _delete_note(request: Request) -> Answer:
     _, note = request.note()
     request.own(note)
@@ -359,7 +363,7 @@ def _delete_note(request: Request) -> Answer:
     return Answer(204)
 
 
-@_route("POST", "/issues/comments/{comment_id}/reactions", "issues|pull-requests")
+@_route("POST", "/issues/comments/{comment_id}/reactions", "issues", "pull-requests")
 def _react(request: Request) -> Answer:
     _, note = request.note()
     reaction = Reaction(note.id, request.token.login, request.body["content"])
@@ -448,6 +452,7 @@ def _pull_shape(hub: FakeGitHub, pull: Pull) -> dict[str, Any]:
         "number": pull.number,
         "url": f"{hub.url}/repos/{hub.name}/pulls/{pull.number}",
         "html_url": f"{hub.server_url}/{hub.name}/pull/{pull.number}",
+        "issue_url": f"{hub.url}/repos/{hub.name}/issues/{pull.number}",
         "state": pull.state,
         "title": pull.title,
         "body": None,
