@@ -138,12 +138,12 @@ def _parse(name: str, text: str, origin: str) -> Checklist:
         )
     try:  # the LF stands for the first ---, so that errors name the lines of the file
         front = FrontMatter.model_validate(yaml.safe_load("\n" + match[1]))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "front matter"
         raise ConfigError(f"{where}: {place}: {first['msg']}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     return Checklist(
         name=name,
         **{field: getattr(front, field) for field in FrontMatter.model_fields},

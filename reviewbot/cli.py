@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.local import Wish
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
+_BY_ENVIRONMENT = ("model", "effort", "budget")
 FORMATS = ("text", "json", "markdown")
 
 _EPILOG = """\b
@@ -127,6 +128,21 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
     help="Model, by its name at the gateway.",
 )
 @click.option(
+    "--effort",
+    type=click.Choice(("low", "medium", "high")),
+    envvar="REVIEWBOT_EFFORT",
+    show_envvar=True,
+    help="Choose the model: claude-haiku, claude-sonnet or claude-opus.",
+)
+@click.option(
+    "--budget",
+    type=float,
+    metavar="USD",
+    envvar="REVIEWBOT_BUDGET",
+    show_envvar=True,
+    help="Send no more than this, by the estimate.  [default: 1.00]",
+)
+@click.option(
     "--min-severity", type=click.Choice(SEVERITIES), help="Show findings from this severity on."
 )
 @click.option(
@@ -197,7 +213,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
     overrides = {
         key: (_origin(context, key), options[key])
         for key in (
-            *("checklists", "model", "min_severity", "fail_on"),
+            *("checklists", "model", "effort", "budget", "min_severity", "fail_on"),
             *("jobs", "timeout", "call_timeout"),
         )
         if options[key] is not None
@@ -217,7 +233,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
 def _origin(context: click.Context, key: str) -> str:
     source = context.get_parameter_source(key)
     if source == click.core.ParameterSource.ENVIRONMENT:
-        return "REVIEWBOT_MODEL"
+        return f"REVIEWBOT_{key.upper()}"
     return "--checklist" if key == "checklists" else f"--{key.replace('_', '-')}"
 
 
@@ -263,12 +279,12 @@ def checklists_(context: click.Context) -> None:
     name; `reviewbot checklists show security` prints one to begin with.
     """
     if context.invoked_subcommand is None:
-        from reviewbot import local  # noqa: PLC0415
+        from reviewbot import house  # noqa: PLC0415
 
-        house = local.house(local.home(Path.cwd()), {})
-        active = house.settings.config.checklists
-        width = max(map(len, house.checklists))
-        for name, checklist in house.checklists.items():
+        its_house = house.in_folder(house.home(Path.cwd()), {})
+        active = its_house.settings.config.checklists
+        width = max(map(len, its_house.checklists))
+        for name, checklist in its_house.checklists.items():
             mark = "on " if name in active else "off"
             origin = "" if checklist.origin == "shipped" else f"  ({checklist.origin})"
             _show(f"{name:<{width}}  {mark}  {checklist.description}{origin}\n")
@@ -278,11 +294,11 @@ def checklists_(context: click.Context) -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Print one checklist as it is written."""
-    from reviewbot import checklists, local  # noqa: PLC0415
+    from reviewbot import checklists, house  # noqa: PLC0415
 
-    house = local.house(local.home(Path.cwd()), {})
-    (chosen,) = checklists.choose(house.checklists, [name])
-    _show(house.sources[f"{chosen.name}.md"])
+    its_house = house.in_folder(house.home(Path.cwd()), {})
+    (chosen,) = checklists.choose(its_house.checklists, [name])
+    _show(its_house.sources[f"{chosen.name}.md"])
 
 
 @cli.command("config")
@@ -299,16 +315,18 @@ def config_(*, schema: bool, config_file: Path | None) -> None:
     Settings are read from .reviewbot.yaml, .reviewbot.yml or [tool.reviewbot] in pyproject.toml;
     options on the command line override them. Keys and addresses are never read from a file.
     """
-    from reviewbot import local  # noqa: PLC0415
+    from reviewbot import house  # noqa: PLC0415
     from reviewbot.config import json_schema, listing  # noqa: PLC0415
 
     if schema:
         _show(json_schema() + "\n")
         return
-    model = os.environ.get("REVIEWBOT_MODEL")
-    overrides = {"model": ("REVIEWBOT_MODEL", model)} if model else {}
-    house = local.house(local.home(Path.cwd()), overrides, config_file)
-    _show(listing(house.settings) + "\n")
+    variables = {key: f"REVIEWBOT_{key.upper()}" for key in _BY_ENVIRONMENT}
+    overrides = {
+        key: (name, os.environ[name]) for key, name in variables.items() if os.environ.get(name)
+    }
+    its_house = house.in_folder(house.home(Path.cwd()), overrides, config_file)
+    _show(listing(its_house.settings) + "\n")
 
 
 @cli.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -14,9 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
+from reviewbot.text import visible
 
 FILES = (".reviewbot.yaml", ".reviewbot.yml", "pyproject.toml")
 
+DEFAULT = "default"  # the origin of what nobody has set
 DAY = 86_400  # seconds
 
 _ENVIRONMENT_ONLY = ("key", "token", "url", "secret", "password", "endpoint", "gateway")
@@ -31,8 +34,90 @@ class PathInstruction(BaseModel):
     instructions: Annotated[str, Field(description="shown to the model with these files")]
 
 
+class AutoReview(BaseModel):
+    """Which pull requests are reviewed in CI without being asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drafts: Annotated[bool, Field(description="whether drafts are reviewed")] = False
+    base_branches: Annotated[
+        tuple[str, ...],
+        Field(description="only those into a branch that one of these globs fits; empty for all"),
+    ] = ()
+    labels: Annotated[
+        tuple[str, ...],
+        Field(description="only those with one of these labels; with a leading ! none with it"),
+    ] = ()
+    ignore_title_keywords: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        Field(description="none with one of these words in the title"),
+    ] = ()
+    ignore_usernames: Annotated[tuple[str, ...], Field(description="none of these authors")] = ()
+
+
+def reason_to_skip(
+    auto_review: AutoReview,
+    *,
+    draft: bool,
+    target: str,
+    labels: Iterable[str],
+    title: str,
+    author: str,
+) -> str:
+    """Why a pull request is not to be reviewed, in words for people; empty where it is."""
+    reasons = (
+        ("drafts", "it is a draft" if draft and not auto_review.drafts else ""),
+        ("base_branches", _wrong_target(auto_review.base_branches, target)),
+        ("labels", _wrong_labels(auto_review.labels, labels)),
+        ("ignore_title_keywords", _word_in_title(auto_review.ignore_title_keywords, title)),
+        ("ignore_usernames", _wrong_author(auto_review.ignore_usernames, author)),
+    )
+    return next((f"{reason} (auto_review.{key})" for key, reason in reasons if reason), "")
+
+
+def _wrong_target(globs: Sequence[str], target: str) -> str:
+    if not globs or any(fnmatchcase(target, glob) for glob in globs):
+        return ""
+    return f"it goes to {visible(target)}, not to {' or '.join(globs)}"
+
+
+def _wrong_labels(wanted: Sequence[str], labels: Iterable[str]) -> str:
+    there = {label.casefold() for label in labels}
+    unwanted = [label[1:] for label in wanted if label.startswith("!")]
+    needed = [label for label in wanted if not label.startswith("!")]
+    for label in unwanted:
+        if label.casefold() in there:
+            return f"it has the label {label}"
+    if needed and there.isdisjoint(label.casefold() for label in needed):
+        return f"it does not have the label {' or '.join(needed)}"
+    return ""
+
+
+def _word_in_title(words: Sequence[str], title: str) -> str:
+    found = next((word for word in words if word.casefold() in title.casefold()), "")
+    return f"its title says {found}" if found else ""
+
+
+def _wrong_author(authors: Sequence[str], author: str) -> str:
+    is_one = _login(author) in map(_login, authors)
+    return f"its author is {visible(author)}" if is_one else ""
+
+
+def _login(name: str) -> str:
+    """GitHub writes `dependabot[bot]` in one place and `dependabot` in another."""
+    return name.casefold().removesuffix("[bot]")
+
+
 def _one_or_many(value: object) -> object:
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+def _switch(value: object) -> object:
+    """To YAML, on and off are the same as true and false."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+Effort = Literal["low", "medium", "high"]
 
 
 class Config(BaseModel):
@@ -43,6 +128,13 @@ class Config(BaseModel):
     model: Annotated[
         str, Field(min_length=1, description="model that reviews, by its name at the gateway")
     ] = "claude-sonnet"
+    effort: Annotated[
+        Effort,
+        Field(
+            description="where it is set, chooses the model in place of `model`: claude-haiku, "
+            "claude-sonnet or claude-opus"
+        ),
+    ] = "medium"
     checklists: Annotated[
         tuple[str, ...],
         Field(min_length=1, description="checklists to run, by name"),
@@ -62,6 +154,14 @@ class Config(BaseModel):
         Literal["critical", "high", "medium", "low", "info", "none"],
         Field(description="a finding of this severity or worse makes the exit code 1"),
     ] = "none"
+    budget: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="dollars a run may cost by its estimate; what is beyond is not sent",
+        ),
+    ] = 1.0
     context_tokens: Annotated[
         int,
         Field(
@@ -75,14 +175,47 @@ class Config(BaseModel):
         float, Field(gt=0, le=DAY, description="seconds for all calls together, retries included")
     ] = 600.0
     call_timeout: Annotated[float, Field(gt=0, le=DAY, description="seconds for one call")] = 180.0
+    auto_review: Annotated[
+        AutoReview, Field(description="which pull requests are reviewed in CI; all but drafts")
+    ] = AutoReview()
+    max_review_comments: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=30,
+            strict=True,
+            description="line comments in one review, the most severe first; the others stand in "
+            "the summary",
+        ),
+    ] = 30
+    resolve: Annotated[
+        Literal["off", "report", "on"],
+        Field(description="whether threads of what is fixed are resolved, or only reported"),
+        BeforeValidator(_switch),
+    ] = "on"
+    summary_when_clean: Annotated[
+        bool,
+        Field(
+            description="write a summary on a pull request without findings; where not, every "
+            "review is of the whole change"
+        ),
+    ] = True
+    on_failure: Annotated[
+        Literal["fail", "neutral"],
+        Field(description="whether a review that failed or is incomplete fails the CI job"),
+    ] = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A configuration, and for each key where its value came from."""
+    """A configuration, and for each key where its value came from.
+
+    `outright` are the keys that the command line or the environment says.
+    """
 
     config: Config
     origins: Mapping[str, str]
+    outright: frozenset[str] = frozenset()
 
 
 def load(files: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]) -> Settings:
@@ -95,13 +228,13 @@ def load(files: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]) -> 
     Raises:
         ConfigError: a file cannot be read, or says what is not known or not allowed.
     """
-    read = {name: _values(name, text) for name, text in files.items()}
+    read = {name: written(name, text) for name, text in files.items()}
     found = {name: settings for name, settings in read.items() if settings}
     if len(found) > 1:
         raise ConfigError(
             f"there are settings in {' and in '.join(found)}", "Keep them in one of these files."
         )
-    origins = dict.fromkeys(Config.model_fields, "default")
+    origins = dict.fromkeys(Config.model_fields, DEFAULT)
     values: dict[str, Any] = {}
     for name, settings in found.items():
         _validated(settings, dict.fromkeys(settings, name))
@@ -109,17 +242,22 @@ def load(files: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]) -> 
         origins |= dict.fromkeys(settings, name)
     values |= {key: value for key, (_, value) in overrides.items()}
     origins |= {key: origin for key, (origin, _) in overrides.items()}
-    return Settings(_validated(values, origins), origins)
+    return Settings(_validated(values, origins), origins, frozenset(overrides))
 
 
-def _values(name: str, text: str) -> dict[str, Any]:
+def written(name: str, text: str) -> dict[str, Any]:
+    """The settings that stand in a file, by key.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         if name.endswith(".toml"):
             tools = tomllib.loads(text).get("tool", {})
             settings = tools.get("reviewbot", {}) if isinstance(tools, dict) else {}
         else:
             settings = yaml.safe_load(text) or {}
-    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
         raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{name}: settings are written as `key: value`")
@@ -143,7 +281,7 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
 
 
 def _advice(key: str) -> str:
-    known = [*Config.model_fields, *PathInstruction.model_fields]
+    known = [*Config.model_fields, *PathInstruction.model_fields, *AutoReview.model_fields]
     misspelt = get_close_matches(key, known, n=1, cutoff=0.85)
     if not misspelt and any(word in key.lower() for word in _ENVIRONMENT_ONLY):
         return "Keys and addresses are read from the environment only, never from a file."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from reviewbot.calls import shares_cache
 from reviewbot.models import Model, Usage
@@ -21,6 +21,47 @@ class PricedRequest:
     request: Request
     cost_usd: float | None
     with_breakpoint: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run may cost in dollars, and in words what sets that bound."""
+
+    dollars: float
+    words: str
+
+
+def budget(wanted: float, left: float | None) -> Budget:
+    """The wanted budget, or what is left on the key where that is less; None for no bound."""
+    if left is not None and left < wanted:
+        return Budget(left, f"the {_dollars(left)} that are left on the key")
+    return Budget(wanted, f"the budget of {_dollars(wanted)} (--budget)")
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:.4f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Affordable:
+    """Requests that a budget is enough for, those beyond it, and models without a known price."""
+
+    sent: tuple[Request, ...]
+    unsent: tuple[Request, ...]
+    unpriced: tuple[str, ...]
+
+
+def affordable(requests: Iterable[PricedRequest], limit: Budget) -> Affordable:
+    """Divide the requests, in their order, where their sum goes beyond the budget."""
+    requests = list(requests)
+    sums = accumulate(each.cost_usd or 0.0 for each in requests)
+    count = sum(total <= limit.dollars for total in sums)
+    unpriced = dict.fromkeys(each.request.model for each in requests if each.cost_usd is None)
+    return Affordable(
+        sent=tuple(each.request for each in requests[:count]),
+        unsent=tuple(each.request for each in requests[count:]),
+        unpriced=tuple(unpriced),
+    )
 
 
 @dataclass(frozen=True, slots=True)

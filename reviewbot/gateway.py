@@ -99,7 +99,7 @@ class Gateway:
         key, listed = (answer.result() for answer in asked)
         info = key.get("info")
         if isinstance(info, dict):
-            self.limits = Limits(tokens_per_minute=models.positive(info.get("tpm_limit")))
+            self.limits = models.limits(info)
         entries = listed.get("data")
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("model_name"), str):

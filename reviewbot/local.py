@@ -5,26 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from reviewbot import change, checklists, config, estimate, pipeline, selection
+from reviewbot import change, estimate, house, pipeline, reviewing, selection
 from reviewbot.change import Change, Span
-from reviewbot.checklists import OVERRIDES, Checklist
-from reviewbot.config import Config, Settings
+from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
-from reviewbot.errors import ConfigError, GatewayError, UsageError
+from reviewbot.errors import GatewayError, UsageError
 from reviewbot.gateway import Gateway
 from reviewbot.git import Repository
-from reviewbot.meanwhile import meanwhile
 from reviewbot.models import Limits, Model
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import Request
 from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
-from reviewbot.text import plural, visible
 
 _SPECIAL = re.compile(r"[\\*?\[ #!]")  # to a glob
 
@@ -47,49 +44,6 @@ class Wish:
     output: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What a folder's files say: settings, and checklists by name."""
-
-    settings: Settings
-    checklists: Mapping[str, Checklist]
-    sources: Mapping[str, str]
-
-
-def house(
-    folder: Path, overrides: Mapping[str, tuple[str, Any]], config_file: Path | None = None
-) -> House:
-    """Read the settings and checklists that hold in a folder.
-
-    Raises:
-        ConfigError: one of the files is wrong.
-    """
-    files = [config_file] if config_file else [folder / name for name in config.FILES]
-    texts = {path.name: _text(path) for path in files if config_file or path.is_file()}
-    own = {path.name: _text(path) for path in sorted((folder / OVERRIDES).glob("*.md"))}
-    return House(
-        settings=config.load(texts, overrides),
-        checklists=checklists.load(own),
-        sources=checklists.shipped() | own,
-    )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}") from error
-
-
-def home(folder: Path) -> Path:
-    """The folder whose settings hold: the repository's top, or the folder itself."""
-    try:
-        with Repository(folder) as repository:
-            return repository.top
-    except UsageError:
-        return folder
-
-
 def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tuple[Report, Config]:
     """Review what is wished for; the report comes with the settings that held.
 
@@ -98,18 +52,9 @@ def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tu
     """
     with ExitStack() as stack:
         gathering = _Gathering(wish, stack)
-        timeout = gathering.config.call_timeout
-        opening = meanwhile(lambda: Gateway(endpoint(environment), timeout, progress.paused))
+        opened = reviewing.opening(environment, gathering.config, progress)
         review = gathering.review()
-        if not review.selection.files:
-            return pipeline.report(review, (), 0.0), review.config
-        gateway = stack.enter_context(opening.result())
-        limit = gateway.limits.tokens_per_minute
-        requests = list(pipeline.prepare(review, gateway.model, limit))
-        expected = estimate.estimate(estimate.priced(requests, gateway.model))
-        progress.say(f"{_summary(review)}: {expected.words()}")
-        with progress.waiting(len(requests)):
-            report = pipeline.review_change(review, requests, gateway, progress.answered)
+        report = reviewing.reviewed(review, environment, progress, opened)
         return report, review.config
 
 
@@ -125,9 +70,13 @@ def rehearse(wish: Wish, environment: Mapping[str, str], *, keep_messages: bool)
         requests: Iterable[Request] = ()
         if review.selection.files:
             requests = pipeline.prepare(review, model_of, limits.tokens_per_minute)
-        return DryRun.of(
+        rehearsal = DryRun.of(
             review, estimate.priced(requests, model_of), warning, keep_messages=keep_messages
         )
+    budget = estimate.budget(gathering.config.budget, limits.budget_left)
+    if (rehearsal.estimate.cost_usd or 0.0) <= budget.dollars:
+        return rehearsal
+    return replace(rehearsal, warning=f"not all would be sent: it is over {budget.words}")
 
 
 def _knowledge(
@@ -141,11 +90,6 @@ def _knowledge(
         return Model, Limits(), f"prices and limits are unknown: {error.message}"
 
 
-def _summary(review: Review) -> str:
-    names = ", ".join(checklist.name for checklist, _ in review.chosen)
-    return f"{visible(review.change.name)}: {plural(len(review.selection.files), 'file')} ({names})"
-
-
 class _Gathering:
     """Settings first, as the gateway needs them; the change then, while the gateway opens."""
 
@@ -155,17 +99,10 @@ class _Gathering:
         self._repository = None
         if wish.patch is None:
             self._repository = stack.enter_context(Repository(here))
-        top = self._repository.top if self._repository else home(here)
-        self._house = house(top, wish.overrides, wish.config_file)
-        self.config = self._house.settings.config
-        self._chosen = self._choose()
-
-    def _choose(self) -> list[tuple[Checklist, str]]:
-        """Each checklist with its model: the command line's, its own, the configuration's."""
-        outright = self._house.settings.origins["model"] in ("--model", "REVIEWBOT_MODEL")
-        chosen = checklists.choose(self._house.checklists, self.config.checklists)
-        model = self.config.model
-        return [(each, model if outright else each.model or model) for each in chosen]
+        top = self._repository.top if self._repository else house.home(here)
+        its_house = house.in_folder(top, wish.overrides, wish.config_file)
+        self.config = its_house.settings.config
+        self._chosen = house.choose(its_house)
 
     def review(self) -> Review:
         change = self._change()

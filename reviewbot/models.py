@@ -53,6 +53,7 @@ class Limits:
     """What the key may do; None where there is no limit, or the gateway tells none."""
 
     tokens_per_minute: int | None = None
+    budget_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,16 @@ def usage(told: Mapping[str, Any]) -> Usage:
         ),
         output_tokens=_count(told.get("completion_tokens")),
         cost_usd=number(told.get("cost")),
+    )
+
+
+def limits(info: Mapping[str, Any]) -> Limits:
+    """The `info` of LiteLLM's `/key/info`; `budget_left` is in dollars."""
+    budget = number(info.get("max_budget"))
+    spent = number(info.get("spend")) or 0.0
+    return Limits(
+        tokens_per_minute=positive(info.get("tpm_limit")),
+        budget_left=None if budget is None else max(budget - spent, 0.0),
     )
 
 

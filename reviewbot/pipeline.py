@@ -74,7 +74,11 @@ def prepare(
 
 
 def review_change(
-    review: Review, prepared: Sequence[Request], gateway: Asker, listen: Listener
+    review: Review,
+    prepared: Sequence[Request],
+    gateway: Asker,
+    listen: Listener,
+    unsent: Sequence[Outcome] = (),
 ) -> Report:
     """Send the requests and make the report.
 
@@ -83,6 +87,7 @@ def review_change(
         prepared: its requests.
         gateway: where they are sent.
         listen: told of each outcome, with the number of those that ended and of all.
+        unsent: how requests ended that were not to be sent.
 
     Raises:
         GatewayError: the gateway or the key is useless, and nothing could be reviewed.
@@ -98,7 +103,7 @@ def review_change(
     except KeyboardInterrupt:
         raise _interrupted(outcomes, len(prepared)) from None
     _raise_if_useless(outcomes)
-    return report(review, outcomes, time.monotonic() - begin)
+    return report(review, [*outcomes, *unsent], time.monotonic() - begin)
 
 
 def _interrupted(outcomes: Sequence[Outcome], total: int) -> InterruptedReview:

@@ -48,7 +48,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class TotalUsage:
-    """What the review took; `cost_usd` is null where the gateway tells no price."""
+    """What the review took; `cost_usd` is null where the gateway tells no price.
+
+    `budget_left_usd` is what is left on the key then; null where it has no budget, or none is told.
+    """
 
     calls: int
     input_tokens: int
@@ -58,6 +61,7 @@ class TotalUsage:
     cost_usd: float | None
     seconds: float
     models: tuple[str, ...]
+    budget_left_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,10 @@ class _Schema(GenerateJsonSchema):
         """The schema of one dataclass."""
         made = super().dataclass_schema(schema)
         return {**made, "additionalProperties": False}
+
+    def field_is_required(self, *_: Any, **__: Any) -> bool:
+        """Whether a field must be there."""
+        return True
 
 
 def json_schema() -> dict[str, Any]:

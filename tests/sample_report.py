@@ -123,6 +123,7 @@ REPORT = Report(
         cost_usd=0.01234,
         seconds=4.25,
         models=("claude-sonnet",),
+        budget_left_usd=4.31,
     ),
     warnings=("the base is \x1b[5mold\u2028",),
 )

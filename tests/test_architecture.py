@@ -21,7 +21,7 @@ FLOORS = (
     {"change", "prompt", "report", "gateway", "house"},
     {"calls", "render", "render.words", "threads"},
     {"estimate", "pipeline", "progress", "render.text", "render.json", "render.markdown"},
-    {"render.comment", "render.summary", "render.annotations", "forge"},
+    {"render.comment", "render.summary", "render.annotations", "forge", "reviewing"},
     {"render.dry_run", "output", "forge.github", "jobs", "jobs.github"},
     {"local", "ci"},
     {"demo", "demo.gateway"},

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from reviewbot.config import Config, json_schema, listing, load
+from reviewbot.config import AutoReview, Config, json_schema, listing, load, reason_to_skip
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
 
@@ -88,6 +88,16 @@ def test_settings_in_two_files_are_an_error_that_names_both() -> None:
         ("min_severity: low", "min_severity", Severity.LOW),
         ("timeout: 30", "timeout", 30.0),
         ("context_tokens: 0", "context_tokens", 0),
+        ("resolve: off", "resolve", "off"),
+        ("resolve: on", "resolve", "on"),
+        ("resolve: 'off'", "resolve", "off"),
+        ("resolve: report", "resolve", "report"),
+        ("budget: 0", "budget", 0.0),
+        ("budget: 2.5", "budget", 2.5),
+        ("effort: low", "effort", "low"),
+        ("summary_when_clean: off", "summary_when_clean", False),
+        ("on_failure: neutral", "on_failure", "neutral"),
+        ("max_review_comments: 0", "max_review_comments", 0),
     ],
 )
 def test_values(text: str, key: str, value: object) -> None:
@@ -97,6 +107,73 @@ def test_values(text: str, key: str, value: object) -> None:
 def test_path_instructions() -> None:
     (entry,) = one("path_instructions: [{path: 'api/**', instructions: Look.}]").path_instructions
     assert (entry.path, entry.instructions) == ("api/**", "Look.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("resolve: maybe", "resolve: 1", "budget: -0.01", "budget: .inf", "budget: .nan"),
+        *("max_review_comments: 31", "max_review_comments: true", "effort: huge"),
+        *("on_failure: ignore", "auto_review: {ignore_title_keywords: ['']}", "auto_review: off"),
+        *("timeout: 2001-99-99", f"jobs: {'9' * 5000}", "model: " + "[" * 5000),
+    ],
+)
+def test_values_that_are_not_allowed(text: str) -> None:
+    message, _ = error({YAML: text})
+    assert message.startswith(f"{YAML}: ")
+
+
+# --- which pull requests ------------------------------------------------------------------------
+
+PULL: dict[str, Any] = {
+    "draft": False,
+    "target": "main",
+    "labels": ("Bug", "size/S"),
+    "title": "Add coupons",
+    "author": "ada",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "pull", "reason"),
+    [
+        ("{}", {}, ""),
+        ("{}", {"draft": True}, "it is a draft (auto_review.drafts)"),
+        ("{drafts: true}", {"draft": True}, ""),
+        ("{base_branches: [main]}", {}, ""),
+        ("{base_branches: [dev, 'release/*']}", {"target": "release/1/x"}, ""),
+        (
+            "{base_branches: [dev, 'release/*']}",
+            {},
+            "it goes to main, not to dev or release/* (auto_review.base_branches)",
+        ),
+        ("{labels: [bug, other]}", {}, ""),
+        (
+            "{labels: [review, please]}",
+            {},
+            "it does not have the label review or please (auto_review.labels)",
+        ),
+        ("{labels: [review]}", {"labels": ()}, "it does not have the label review"),
+        ("{labels: ['!skip']}", {}, ""),
+        ("{labels: ['!skip']}", {"labels": ()}, ""),
+        ("{labels: [bug, '!SIZE/S']}", {}, "it has the label SIZE/S (auto_review.labels)"),
+        ("{ignore_title_keywords: [WIP, coupon]}", {}, "its title says coupon"),
+        ("{ignore_title_keywords: [WIP]}", {"title": "wip: x"}, "its title says WIP"),
+        ("{ignore_title_keywords: [WIP]}", {}, ""),
+        ("{ignore_usernames: [Ada]}", {}, "its author is ada (auto_review.ignore_usernames)"),
+        ("{ignore_usernames: [ad]}", {}, ""),
+        ("{ignore_usernames: ['renovate[bot]']}", {"author": "renovate"}, "its author is renovate"),
+    ],
+)
+def test_which_pull_requests_are_reviewed(text: str, pull: dict[str, Any], reason: str) -> None:
+    auto_review = one(f"auto_review: {text}").auto_review
+    found = reason_to_skip(auto_review, **{**PULL, **pull})
+    assert found.startswith(reason)
+    assert bool(found) == bool(reason)
+
+
+def test_all_but_drafts_are_reviewed_by_default() -> None:
+    assert Config().auto_review == AutoReview(drafts=False)
 
 
 SECRETS = "Keys and addresses are read from the environment only, never from a file."
@@ -202,8 +279,9 @@ def test_the_listing_is_yaml_that_gives_the_same_settings_and_names_the_origins(
     settings = load({YAML: "path_filters: ['a # b', é]"}, {"model": ("--model", "x")})
     text = listing(settings)
     assert one(text) == settings.config
-    assert [line.split("  # ")[-1] for line in text.splitlines()][:3] == [
+    assert [line.split("  # ")[-1] for line in text.splitlines()][:4] == [
         "--model",
+        "default",
         "default",
         YAML,
     ]

@@ -7,7 +7,16 @@ from collections.abc import Callable
 import pytest
 from builders import request
 
-from reviewbot.estimate import EXPECTED_ANSWER, Estimate, PricedRequest, estimate, priced
+from reviewbot.estimate import (
+    EXPECTED_ANSWER,
+    Budget,
+    Estimate,
+    PricedRequest,
+    affordable,
+    budget,
+    estimate,
+    priced,
+)
 from reviewbot.models import Model
 from reviewbot.prompt import Request
 
@@ -102,3 +111,53 @@ def test_no_requests_cost_nothing() -> None:
 )
 def test_words(total: Estimate, words: str) -> None:
     assert total.words() == words
+
+
+# --- the budget ---------------------------------------------------------------------------------
+
+
+def at(*prices: float | None) -> list[PricedRequest]:
+    return [
+        PricedRequest(request(batch=number), price, with_breakpoint=False)
+        for number, price in enumerate(prices)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prices", "dollars", "sent"),
+    [
+        ((), 1.0, 0),
+        ((0.5, 0.5), 1.0, 2),
+        ((0.5, 0.5, 0.01), 1.0, 2),
+        ((0.5, 0.6, 0.01), 1.0, 1),  # in their order: what is after it is not tried
+        ((2.0,), 1.0, 0),
+        ((0.01,), 0.0, 0),
+        ((0.0, 0.0), 0.0, 2),
+    ],
+)
+def test_what_a_budget_is_enough_for(prices: tuple[float, ...], dollars: float, sent: int) -> None:
+    requests = at(*prices)
+    divided = affordable(requests, Budget(dollars, ""))
+    assert divided.sent == tuple(each.request for each in requests[:sent])
+    assert divided.unsent == tuple(each.request for each in requests[sent:])
+    assert divided.unpriced == ()
+
+
+def test_where_no_price_is_known_a_budget_cannot_hold() -> None:
+    divided = affordable(at(None, 0.5, None), Budget(0.4, ""))
+    assert (len(divided.sent), len(divided.unsent)) == (1, 2)
+    assert divided.unpriced == ("claude-sonnet",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left", "expected"),
+    [
+        (1.0, None, Budget(1.0, "the budget of $1.00 (--budget)")),
+        (0.001, None, Budget(0.001, "the budget of $0.0010 (--budget)")),
+        (0.5, 4.0, Budget(0.5, "the budget of $0.50 (--budget)")),
+        (1.0, 1.0, Budget(1.0, "the budget of $1.00 (--budget)")),
+        (1.0, 0.25, Budget(0.25, "the $0.25 that are left on the key")),
+    ],
+)
+def test_the_smaller_budget_holds(wanted: float, left: float | None, expected: Budget) -> None:
+    assert budget(wanted, left) == expected

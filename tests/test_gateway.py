@@ -69,6 +69,24 @@ def test_litellm_tells_prices_windows_and_limits(fake: FakeGateway, connect: Ope
 
 
 @pytest.mark.parametrize(
+    ("info", "left"),
+    [
+        ({}, None),
+        ({"max_budget": None, "spend": 3.0}, None),
+        ({"max_budget": 5.0, "spend": 0.75}, 4.25),
+        ({"max_budget": 5.0, "spend": None}, 5.0),
+        ({"max_budget": 1.0, "spend": 1.5}, 0.0),
+        ({"max_budget": "much", "spend": 1.5}, None),
+    ],
+)
+def test_what_is_left_on_the_key(
+    fake: FakeGateway, connect: Opener, info: dict[str, object], left: float | None
+) -> None:
+    fake.be_litellm(**info)
+    assert connect().limits.budget_left == left
+
+
+@pytest.mark.parametrize(
     "reaction",
     [
         failed(404, "", "Not Found"),

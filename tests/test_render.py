@@ -174,10 +174,17 @@ def test_many_files_of_one_reason_are_one_line() -> None:
         ({"calls": 0}, "no call to the model"),
         (
             {},
-            "3 calls (claude-sonnet), 12,345 tokens in (49% cached), 678 out, $0.0123, 4.2 s",
+            "3 calls (claude-sonnet), 12,345 tokens in (49% cached), 678 out, $0.0123, 4.2 s, "
+            "$4.31 left on the key",
         ),
         (
-            {"calls": 1, "cost_usd": None, "input_tokens": 0, "cached_tokens": 0},
+            {
+                "calls": 1,
+                "cost_usd": None,
+                "input_tokens": 0,
+                "cached_tokens": 0,
+                "budget_left_usd": None,
+            },
             "1 call (claude-sonnet), 0 tokens in (0% cached), 678 out, price unknown, 4.2 s",
         ),
     ],

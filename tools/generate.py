@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from reviewbot import report
-from reviewbot.config import Config, PathInstruction, json_schema
+from reviewbot.config import AutoReview, Config, PathInstruction, json_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -23,6 +25,9 @@ key that is not listed here. `reviewbot config` prints every value with where it
 `reviewbot config --schema` prints the JSON Schema, for editors. Options on the command line go
 before the file. Keys and addresses are never read from a file, only from the environment.
 
+"""
+
+_HEAD = """\
 | key | type | default | meaning |
 |---|---|---|---|
 """
@@ -39,6 +44,10 @@ path_instructions:
     instructions: Every handler must call `require_user` before it reads the request.
 min_severity: low
 fail_on: high
+budget: 0.50
+auto_review:
+  base_branches: [main, "release/*"]
+  labels: ["!no-review"]
 ```
 """
 
@@ -65,25 +74,31 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _configuration() -> str:
-    rows = [
-        f"| `{name}` | {_type(name)} | `{_default(name)}` | {field.description} |"
-        for name, field in Config.model_fields.items()
-    ]
+    schema = Config.model_json_schema()
     entries = [
         f"- `{name}`: {field.description}" for name, field in PathInstruction.model_fields.items()
     ]
-    of_entries = "\n\nEach entry of `path_instructions` has:\n\n" + "\n".join(entries) + "\n"
-    return _INTRODUCTION + "\n".join(rows) + of_entries + _EXAMPLE
+    of_entries = "\nEach entry of `path_instructions` has:\n\n" + "\n".join(entries) + "\n"
+    defaults = Config().model_dump(mode="json")
+    of_reviews = "\nThe keys of `auto_review`:\n\n" + _HEAD
+    of_reviews += _rows(AutoReview, schema["$defs"]["AutoReview"], schema, defaults["auto_review"])
+    rows = _rows(Config, schema, schema, defaults | {"auto_review": {}})
+    return _INTRODUCTION + _HEAD + rows + of_entries + of_reviews + _EXAMPLE
 
 
-def _default(name: str) -> str:
-    value = Config().model_dump(mode="json")[name]
+def _rows(
+    model: type[BaseModel], schema: dict[str, Any], whole: dict[str, Any], defaults: dict[str, Any]
+) -> str:
+    """A table's row for each key."""
+    return "".join(
+        f"| `{name}` | {_words(schema['properties'][name], whole['$defs'])} "
+        f"| `{_default(defaults[name])}` | {field.description} |\n"
+        for name, field in model.model_fields.items()
+    )
+
+
+def _default(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _type(name: str) -> str:
-    schema = Config.model_json_schema()
-    return _words(schema["properties"][name], schema["$defs"])
 
 
 def _words(schema: dict[str, Any], known: dict[str, Any]) -> str:
@@ -98,8 +113,8 @@ def _words(schema: dict[str, Any], known: dict[str, Any]) -> str:
         return f"`{schema['const']}`"
     if schema["type"] == "array":
         items = _words(schema["items"], known)
-        return f"list of {'entries' if items == 'object' else f'{items}s'}"
-    return str(schema["type"])
+        return f"list of {'entries' if items == 'keys' else f'{items}s'}"
+    return "keys" if schema["type"] == "object" else str(schema["type"])
 
 
 if __name__ == "__main__":

@@ -83,10 +83,12 @@ def usage(report: Report) -> str:
         return "no answered call" if report.status == "failed" else "no call to the model"
     cached = used.cached_tokens / used.input_tokens if used.input_tokens else 0.0
     cost = f"${used.cost_usd:.4f}" if used.cost_usd is not None else "price unknown"
+    left = used.budget_left_usd
+    on_the_key = "" if left is None else f", ${left:.2f} left on the key"
     return (
         f"{plural(used.calls, 'call')} ({', '.join(used.models)}), "
         f"{used.input_tokens:,} tokens in ({cached:.0%} cached), {used.output_tokens:,} out, "
-        f"{cost}, {used.seconds:.1f} s"
+        f"{cost}, {used.seconds:.1f} s{on_the_key}"
     )
 
 

@@ -1,0 +1,83 @@
+"""One review through the gateway: what it may cost, what is sent, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+
+from reviewbot import estimate, pipeline
+from reviewbot.calls import Outcome
+from reviewbot.config import Config
+from reviewbot.endpoint import endpoint
+from reviewbot.errors import CallError
+from reviewbot.estimate import Affordable, Budget
+from reviewbot.gateway import Gateway
+from reviewbot.meanwhile import meanwhile
+from reviewbot.pipeline import Review
+from reviewbot.progress import Progress
+from reviewbot.report import Report
+from reviewbot.text import listed, plural, visible
+
+
+def opening(environment: Mapping[str, str], config: Config, progress: Progress) -> Future[Gateway]:
+    """Begin to open the gateway that the environment names, while other work goes on."""
+    return meanwhile(lambda: Gateway(endpoint(environment), config.call_timeout, progress.paused))
+
+
+def reviewed(
+    review: Review,
+    environment: Mapping[str, str],
+    progress: Progress,
+    opened: Future[Gateway] | None = None,
+) -> Report:
+    """Do a review, as far as the budget goes.
+
+    Args:
+        review: what is to be done.
+        environment: names the gateway and its key.
+        progress: told what is going on.
+        opened: what `opening` gave, where somebody had other work to do meanwhile.
+
+    Raises:
+        UsageError: the environment names no gateway.
+        GatewayError: the gateway or the key is useless, and nothing could be reviewed.
+        InterruptedReview: somebody pressed ^C.
+    """
+    if not review.selection.files:
+        return pipeline.report(review, (), 0.0)
+    with (opened or opening(environment, review.config, progress)).result() as gateway:
+        limits = gateway.limits
+        prepared = pipeline.prepare(review, gateway.model, limits.tokens_per_minute)
+        priced = list(estimate.priced(prepared, gateway.model))
+        budget = estimate.budget(review.config.budget, limits.budget_left)
+        divided = estimate.affordable(priced, budget)
+        progress.say(f"{_name(review)}: {estimate.estimate(priced).words()}")
+        over = CallError(f"not sent: over {budget.words}")
+        if divided.unsent:
+            progress.say(f"{plural(len(divided.unsent), 'call')} {over.message}")
+        unsent = [Outcome(request, None, over, ()) for request in divided.unsent]
+        with progress.waiting(len(divided.sent)):
+            report = pipeline.review_change(
+                review, divided.sent, gateway, progress.answered, unsent
+            )
+    return _with_money(report, divided, budget, limits.budget_left)
+
+
+def _name(review: Review) -> str:
+    names = ", ".join(checklist.name for checklist, _ in review.chosen)
+    return f"{visible(review.change.name)}: {plural(len(review.selection.files), 'file')} ({names})"
+
+
+def _with_money(
+    report: Report, divided: Affordable, budget: Budget, left_before: float | None
+) -> Report:
+    """The report with what is left on the key, and with a word where the budget cannot hold."""
+    cost, left = report.usage.cost_usd, None
+    if cost is not None and left_before is not None:
+        left = max(left_before - cost, 0.0)
+    warnings = report.warnings
+    if divided.unpriced:
+        names = listed(divided.unpriced)
+        warnings += (f"no price is known of {names}: {budget.words} does not hold",)
+    return replace(report, usage=replace(report.usage, budget_left_usd=left), warnings=warnings)
