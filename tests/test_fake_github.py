@@ -188,6 +188,27 @@ def test_a_bot_edits_its_own_comments_only(hub: FakeGitHub, pull: Pull) -> None:
     assert pull.notes == [other]
 
 
+def test_single_comments_reactions_and_statuses(hub: FakeGitHub, pull: Pull) -> None:
+    api = client(hub).get_repo(REPOSITORY)
+    view = api.get_pull(1)
+    comment = view.create_review_comment("Hm.", pull.head_sha, "shop.py", line=5, side="RIGHT")
+    view.create_review_comment("So?", pull.head_sha, "shop.py", in_reply_to=comment.id)
+    assert [each.body for each in pull.threads[0].comments] == ["Hm.", "So?"]
+    with pytest.raises(github.GithubException) as caught:
+        view.create_review_comment("Hm.", pull.head_sha, "shop.py", line=20, side="RIGHT")
+    assert caught.value.status == 422
+    comment.delete()
+    assert [each.body for each in pull.threads[0].comments] == ["So?"]
+    view.get_issue_comment(hub.human_comment(1, "ada", "Go.").id).create_reaction("+1")
+    assert [each.content for each in hub.reactions] == ["+1"]
+    commit = api.compare(pull.base_sha, pull.head_sha).commits[0]
+    commit.create_status("success", description="Done.", context="reviewbot")
+    assert [(each.sha, each.state) for each in hub.statuses] == [(pull.head_sha, "success")]
+    with pytest.raises(github.GithubException) as caught:
+        commit.create_status("success", description="x" * 141)
+    assert caught.value.status == 422
+
+
 def test_notes_come_in_pages(hub: FakeGitHub, pull: Pull) -> None:
     for number in range(31):
         hub.human_comment(1, "ada", str(number))
