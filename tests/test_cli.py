@@ -220,6 +220,10 @@ def test_a_patch_needs_no_repository(
         ["--timeout", "-1"],
         ["--timeout", "nan"],
         ["--model", ""],
+        ["--effort", "huge"],
+        ["--budget", "much"],
+        ["--budget", "-1"],
+        ["--budget", "inf"],
         ["--checklist", "no-such-checklist"],
         ["--checklist", ","],
         ["--fail-on", "bad"],
@@ -497,6 +501,8 @@ def test_a_configuration_file(
     assert re.search(r"^jobs: 6 +# default$", listed, re.MULTILINE)
     program.environment["REVIEWBOT_MODEL"] = "gpt"
     assert re.search(r'^model: "gpt" +# REVIEWBOT_MODEL$', program("config").out, re.MULTILINE)
+    program.environment["REVIEWBOT_BUDGET"] = "0.5"
+    assert re.search(r"^budget: 0\.5 +# REVIEWBOT_BUDGET$", program("config").out, re.MULTILINE)
     other = repo.write("other.yaml", "jobs: 2\n")
     assert re.search(
         r"^jobs: 2 +# other\.yaml$", program("config", "--config", str(other)).out, re.MULTILINE
@@ -737,6 +743,83 @@ def test_a_key_whose_limit_no_call_fits_into(program: Program, fake: FakeGateway
     assert (done.code, done.out) == (4, "")
     assert "no change fits into what is left" in done.err
     assert fake.calls == []
+
+
+# --- money --------------------------------------------------------------------------------------
+
+
+def costs(program: Program) -> list[float]:
+    """What each request would cost, in their order."""
+    requests = program("diff", "main", "--format", "json", "--dry-run").report["requests"]
+    return [request["cost_usd"] for request in requests]
+
+
+@pytest.mark.parametrize("origin", ["--budget", "REVIEWBOT_BUDGET", "the key"])
+def test_what_is_over_the_budget_is_not_sent(
+    program: Program, fake: FakeGateway, origin: str
+) -> None:
+    first, second, *others = costs(program)
+    enough = first + second + min(others) / 2
+    arguments = ["--budget", repr(enough)] if origin == "--budget" else []
+    words = f"the budget of ${enough:.4f} (--budget)"
+    if origin == "REVIEWBOT_BUDGET":
+        program.environment[origin] = repr(enough)
+    if origin == "the key":
+        fake.be_litellm(max_budget=5.0, spend=5.0 - enough)
+        words = f"the ${enough:.4f} that are left on the key"
+    done = program("diff", "main", "--format", "json", *arguments)
+    assert (done.code, done.report["status"], len(fake.calls)) == (3, "incomplete", 2)
+    unread = [entry for entry in done.report["coverage"] if entry["status"] == "failed"]
+    assert {entry["checklist"] for entry in unread} == {"style", "correctness"}
+    assert {entry["reason"] for entry in unread} == {f"not sent: over {words}"}
+    assert f"reviewbot: 2 calls not sent: over {words}\n" in done.err
+    rehearsal = program("diff", "main", *arguments, "--dry-run").out
+    assert f"! not all would be sent: it is over {words}\n" in rehearsal
+
+
+def test_a_budget_that_is_enough_for_nothing(program: Program, fake: FakeGateway) -> None:
+    done = program("diff", "main", "--format", "json", "--budget", "0")
+    assert (done.code, done.report["status"], fake.calls) == (4, "failed", [])
+
+
+def test_what_is_left_on_the_key_is_shown(program: Program, fake: FakeGateway) -> None:
+    fake.be_litellm(max_budget=5.0, spend=0.75)
+    done = program("diff", *JSON)
+    usage = done.report["usage"]
+    assert usage["budget_left_usd"] == pytest.approx(4.25 - usage["cost_usd"])
+    assert ", $4.25 left on the key" in program("diff", "--checklist", "style").out
+    fake.be_litellm()
+    assert program("diff", *JSON).report["usage"]["budget_left_usd"] is None
+
+
+def test_without_prices_the_budget_does_not_hold(program: Program, fake: FakeGateway) -> None:
+    fake.routes.clear()
+    done = program("diff", *JSON, "--budget", "0.5")
+    assert (done.code, len(fake.calls)) == (0, 1)
+    assert done.report["warnings"] == [
+        "no price is known of claude-sonnet: the budget of $0.50 (--budget) does not hold"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "model"),
+    [
+        (["--effort", "low"], {}, "claude-haiku"),
+        ([], {"REVIEWBOT_EFFORT": "high"}, "claude-opus"),
+        (["--effort", "low"], {"REVIEWBOT_EFFORT": "high"}, "claude-haiku"),
+        (["--effort", "low"], {"REVIEWBOT_MODEL": "other"}, "other"),
+    ],
+)
+def test_effort_chooses_the_model(
+    program: Program,
+    fake: FakeGateway,
+    arguments: list[str],
+    variables: dict[str, str],
+    model: str,
+) -> None:
+    program.environment |= variables
+    assert program("diff", *JSON, *arguments).code == 0
+    assert [call.body["model"] for call in fake.calls] == [model]
 
 
 def test_an_endpoint_that_is_not_litellm_will_do(program: Program, fake: FakeGateway) -> None:
