@@ -56,12 +56,12 @@ class Destination:
             OutputError: the file cannot be written; the text then goes to standard output.
         """
         if self.path is None:
-            _print(text)
+            show(text)
             return
         try:
             _replace(self.path, text)
         except OSError as error:
-            _print(text)
+            show(text)
             raise OutputError(
                 f"{self.path} cannot be written: {error.strerror}",
                 "The report is printed above instead.",
@@ -74,7 +74,7 @@ class Destination:
         return Style(color, min(max(columns, NARROWEST), WIDEST))
 
 
-def _print(text: str) -> None:
+def show(text: str) -> None:
     """Write to standard output.
 
     Raises:

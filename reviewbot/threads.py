@@ -1,101 +1,317 @@
-"""What is said on a pull request, and what is already said there.
+"""What is said on a pull request, and what is not said again.
 
-`plan` compares a report with the history of the pull request: what is new is posted, what stands
-there is not said again, what is mended is resolved. It is the same for every forge.
+`plan` compares a report with what was said before: what is new is posted, what stands there is not
+said again, what is mended is resolved. It is the same for every forge.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from reviewbot.anchors import Comment
 from reviewbot.findings import Severity
+from reviewbot.history import Entry, Thread, entry_of
+from reviewbot.merging import SAME
+from reviewbot.report import Report, ranked
+from reviewbot.scope import Moves, Scope
 
-# --- what the forge shows -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One comment. `own` is what the forge says of its author; `rejected_by` gave a thumbs-down."""
-
-    id: str
-    author: str
-    own: bool
-    body: str
-    url: str
-    at: str
-    rejected_by: tuple[str, ...] = ()
+LOUD = Severity.HIGH  # what is as bad as this is said also where less would be noise
 
 
 @dataclass(frozen=True, slots=True)
-class Discussion:
-    """Comments at a line of code, the first one first; `resolvable` says whether by this token."""
+class Ground:
+    """The code at the head, as far as one must know it to tell what became of earlier findings.
 
-    id: str
-    resolved: bool
-    resolved_by: str | None
-    resolvable: bool
-    notes: tuple[Note, ...]
-
-
-# --- what the bot remembers ---------------------------------------------------------------------
-
-How = Literal["command", "resolved", "thumbs-down", "deleted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissal:
-    """Who does not want a finding raised again, since when, why, and how they said it."""
-
-    by: str
-    at: str
-    reason: str
-    how: How
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A finding that the pull request has been told of.
-
-    Its lines are those of the last run. `digests` has one for each of its lines (text and
-    occurrence). `commented` says whether it has a comment of its own, or stands in the summary.
+    `paths` are the files of the diff that still exist. `moves` is None where the commit of the
+    last run cannot be had. `standing` gives the digests of the lines that a file has now.
     """
 
-    id: str
-    fingerprint: str
-    checklists: tuple[str, ...]
-    path: str
-    line: int | None
-    end_line: int | None
-    side: str
-    digests: tuple[str, ...]
-    severity: Severity
-    title: str
-    state: Literal["open", "fixed", "dismissed"] = "open"
-    commented: bool = False
-    dismissal: Dismissal | None = None
+    paths: frozenset[str]
+    scope: Scope
+    moves: Moves | None
+    standing: Callable[[str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What the summary remembers from one run to the next.
+class Plan:
+    """What to do on the pull request.
 
-    `watermark` is the head of the last complete review, `base` the merge base it had. `target` and
-    `rules` tell whether the branch it goes to, or the configuration, have changed since. The
-    lines of the entries are lines of the commit `at`.
+    `report` has every finding in its state, with those that are open since earlier runs. `post` are
+    the comments to put at lines, `resolve` the threads whose finding is fixed. `entries` is what
+    to remember; which of the new ones have a comment is known when it is posted, see `settled`.
     """
 
-    watermark: str | None
-    base: str | None
-    target: str
-    rules: str
-    at: str
+    report: Report
+    post: tuple[Comment, ...]
+    resolve: tuple[Thread, ...]
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """A discussion that the bot began, and the finding it is about."""
+def plan(
+    report: Report,
+    entries: Sequence[Entry],
+    threads: Sequence[Thread],
+    ground: Ground,
+    *,
+    placeable: Callable[[Comment], bool],
+    most: int,
+) -> Plan:
+    """Decide what is said, and what becomes of what was said.
 
-    discussion: Discussion
+    Args:
+        report: the review, with its findings as they came.
+        entries: what was said before, see `remembered`.
+        threads: the discussions of them.
+        ground: the code at the head.
+        placeable: whether the forge takes a comment at its lines.
+        most: how many comments to post at lines.
+    """
+    old = [_moved(entry, ground) for entry in entries]
+    known, met = _compared(ranked(report.findings), old, ground.scope)
+    standing = [comment for comment in known if comment.state != "dropped"]
+    now = [_today(each, met.get(each.entry.fingerprint), report, standing) for each in old]
+    fresh = [comment for comment in known if comment.state == "new"]
+    places = _Places(old)
+    post = [comment for comment in fresh if placeable(comment) and places.take(comment)]
+    fixed = {
+        entry.fingerprint
+        for each, entry in zip(old, now, strict=True)
+        if entry.state == "fixed" != each.entry.state
+    }
+    recalled = [
+        _recalled(entry)
+        for entry in now
+        if entry.fingerprint in fixed or (entry.state == "open" and entry.fingerprint not in met)
+    ]
+    back = {comment.fingerprint for comment in fresh}  # what was fixed once may come back
+    kept = [entry for entry in now if entry.fingerprint not in back]
+    return Plan(
+        report=replace(report, findings=tuple(ranked((*known, *recalled)))),
+        post=tuple(post[:most]),
+        resolve=tuple(
+            thread
+            for thread in threads
+            if thread.entry.fingerprint in fixed
+            and not (thread.discussion.resolved or thread.answered)
+        ),
+        entries=(*kept, *map(entry_of, fresh)),
+    )
+
+
+def carried(report: Report, entries: Sequence[Entry]) -> Plan:
+    """The plan where nothing is known of the code: all that was open still is."""
+    recalled = [_recalled(entry) for entry in entries if entry.state == "open"]
+    findings = ranked((*report.findings, *recalled))
+    return Plan(replace(report, findings=tuple(findings)), (), (), tuple(entries))
+
+
+def _recalled(entry: Entry) -> Comment:
+    """A finding of an earlier run, as far as it is remembered."""
+    return Comment(
+        id=entry.id,
+        state=entry.state,
+        checklists=entry.checklists,
+        items=(),
+        path=entry.path,
+        line=entry.line,
+        end_line=entry.end_line,
+        side=entry.side,
+        severity=entry.severity,
+        confidence=0,
+        title=entry.title,
+        body=entry.body,
+        suggestion="",
+        quote="",
+        fingerprint=entry.fingerprint,
+        digests=entry.digests,
+        anchored=entry.line is not None,
+        anchor_note="",
+        drop_reason=None,
+        model="",
+        frame=(),
+    )
+
+
+# --- old and new --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """An entry at its place in the head.
+
+    `span` is None where its lines are not known, `gone` says that its file is.
+    """
+
     entry: Entry
+    path: str
+    span: range | None
+    gone: bool
+
+    def is_same(self, comment: Comment) -> bool:
+        """Whether a finding of this review is the one that was said.
+
+        Never by its words: models rephrase; never by a line's number or text alone: lines move,
+        and stand more than once.
+        """
+        if not set(comment.checklists) & set(self.entry.checklists):
+            return False
+        if comment.line is None:
+            return comment.fingerprint == self.entry.fingerprint
+        shared = comment.path == self.path and set(comment.digests) & set(self.entry.digests)
+        return bool(shared) or self.overlaps(comment)
+
+    def overlaps(self, comment: Comment) -> bool:
+        """Whether they stand at the same lines."""
+        here = (comment.path, comment.side) == (self.path, self.entry.side)
+        return here and _overlap(self.span, _span(comment))
+
+
+def _span(comment: Comment | Entry) -> range | None:
+    if comment.line is None or comment.end_line is None:
+        return None
+    return range(comment.line, comment.end_line + 1)
+
+
+def _overlap(one: range | None, other: range | None) -> bool:
+    if one is None or other is None:
+        return False
+    return one.start < other.stop and other.start < one.stop
+
+
+def _moved(entry: Entry, ground: Ground) -> _Old:
+    """The entry where it stands now; `edited` once a line of it is no longer what it was."""
+    span = _span(entry)
+    if span is None:
+        return _Old(entry, entry.path, None, entry.path not in ground.paths)
+    moved = None
+    if ground.moves is not None:
+        moved = ground.moves.place(entry.path, entry.side, span.start, span.stop - 1)
+    path = moved.path if moved else entry.path
+    edited = not set(entry.digests) & ground.standing(path)
+    if moved and entry.side == "new":
+        edited = moved.changed
+    return _Old(
+        entry=replace(entry, edited=entry.edited or edited),
+        path=path,
+        span=range(moved.line, moved.end_line + 1) if moved else None,
+        gone=path not in ground.paths,
+    )
+
+
+def _compared(
+    comments: Iterable[Comment], old: Sequence[_Old], scope: Scope
+) -> tuple[list[Comment], dict[str, Comment]]:
+    """The findings in their states, and those that were said before by the fingerprint of that."""
+    by_path: dict[str, list[_Old]] = defaultdict(list)
+    for each in old:
+        by_path[each.path].append(each)
+    known, met = [], {}
+    for comment in comments:
+        same = None if comment.state == "dropped" else _same(comment, by_path[comment.path])
+        if same is None:
+            known.append(_new(comment, scope))
+        elif same.fingerprint in met:
+            known.append(_dropped(comment, f"{SAME} {same.id}"))
+        else:
+            met[same.fingerprint] = comment
+            known.append(_again(comment, same))
+    return known, met
+
+
+def _same(comment: Comment, old: Iterable[_Old]) -> Entry | None:
+    """What was said before of the same; the very same first, then what is open."""
+    found = [each.entry for each in old if each.entry.state != "fixed" and each.is_same(comment)]
+    found.sort(key=lambda each: (each.fingerprint != comment.fingerprint, each.state != "open"))
+    return found[0] if found else None
+
+
+def _again(comment: Comment, entry: Entry) -> Comment:
+    """A finding that was said before: under its old name, and no milder than it was."""
+    return replace(
+        comment,
+        id=entry.id,
+        fingerprint=entry.fingerprint,
+        state=entry.state,
+        severity=min(comment.severity, entry.severity, key=lambda severity: severity.rank),
+    )
+
+
+def _new(comment: Comment, scope: Scope) -> Comment:
+    """A finding that was not said before: on lines that were reviewed before, only if it is bad."""
+    if comment.state == "dropped" or comment.severity.at_least(LOUD):
+        return comment
+    span = _span(comment)
+    if span is None or scope.is_fresh(comment.path, comment.side, span.start, span.stop - 1):
+        return comment
+    return _dropped(comment, f"its lines were reviewed before, and it is below {LOUD}")
+
+
+def _dropped(comment: Comment, reason: str) -> Comment:
+    return replace(comment, state="dropped", drop_reason=reason)
+
+
+def _today(old: _Old, again: Comment | None, report: Report, standing: Iterable[Comment]) -> Entry:
+    """What becomes of an entry in this review."""
+    entry = replace(old.entry, path=old.path)
+    if again is not None:
+        entry = replace(
+            entry,
+            line=again.line,
+            end_line=again.end_line,
+            digests=again.digests,
+            severity=min(again.severity, entry.severity, key=lambda severity: severity.rank),
+            edited=False,
+        )
+    elif old.span is not None:
+        entry = replace(entry, line=old.span.start, end_line=old.span.stop - 1)
+    if again is None and entry.state == "open" and _is_fixed(old, report, standing):
+        return replace(entry, state="fixed")
+    return entry
+
+
+def _is_fixed(old: _Old, report: Report, standing: Iterable[Comment]) -> bool:
+    """The code changed, the file was reviewed again, and no finding is there now.
+
+    That a finding is not repeated says nothing: models forget.
+    """
+    if old.gone:
+        return True
+    reviewed = {
+        entry.checklist
+        for entry in report.coverage
+        if entry.path == old.path and entry.status == "reviewed"
+    }
+    return (
+        old.entry.edited
+        and reviewed.issuperset(old.entry.checklists)
+        and not any(map(old.overlaps, standing))
+    )
+
+
+class _Places:
+    """Lines that somebody has commented on: a second checklist must be loud to be heard there."""
+
+    def __init__(self, old: Iterable[_Old]) -> None:
+        self._taken: dict[tuple[str, str], list[tuple[range, tuple[str, ...]]]] = defaultdict(list)
+        for each in old:
+            if each.span is not None and each.entry.state != "fixed":
+                place = each.path, each.entry.side
+                self._taken[place].append((each.span, each.entry.checklists))
+
+    def take(self, comment: Comment) -> bool:
+        """Whether a comment may be posted at its lines, which it then has taken."""
+        span = _span(comment)
+        if span is None:
+            return False
+        here = self._taken[comment.path, comment.side]
+        others = (
+            checklists
+            for taken, checklists in here
+            if _overlap(taken, span) and not set(checklists) & set(comment.checklists)
+        )
+        if not comment.severity.at_least(LOUD) and any(others):
+            return False
+        here.append((span, comment.checklists))
+        return True

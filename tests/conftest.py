@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 from fake_gateway import FakeGateway, serving
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class Repo:

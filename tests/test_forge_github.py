@@ -36,7 +36,7 @@ from reviewbot.forge.github import (
     sight,
     status,
 )
-from reviewbot.threads import Discussion, Note, Thread
+from reviewbot.history import Discussion, Note, Thread
 
 TOKEN = "ghs" + "_" + "a" * 36
 HEAD, TIP = "a" * 40, "b" * 40

@@ -16,9 +16,9 @@ from test_markup import TEXTS, assert_inert, in_code, said, tokens
 from reviewbot import marker
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity, Status
+from reviewbot.history import Dismissal, Entry
 from reviewbot.render.summary import View, render
 from reviewbot.report import AnsweredChecklist, AnsweredItem, Coverage, Report, TotalUsage
-from reviewbot.threads import Dismissal, Entry
 
 LIMIT = 65_536
 MARKER = marker.write("state", "{}")

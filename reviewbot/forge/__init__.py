@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from reviewbot.anchors import Comment
 from reviewbot.diff import Diff
-from reviewbot.threads import Discussion, Note, Thread
+from reviewbot.history import Discussion, Note, Thread
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from reviewbot.anchors import Comment
 from reviewbot.diff import Diff
 from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
 from reviewbot.forge import PullRequest, Remote, Sight, State
+from reviewbot.history import Discussion, Note, Thread
 from reviewbot.models import number as parsed
 from reviewbot.text import plural, visible
-from reviewbot.threads import Discussion, Note, Thread
 
 # One question for all of a pull request; its price is about 3 points of the hourly 1,000 or 5,000.
 # The plain databaseId is deprecated: the ids of comments have outgrown GraphQL's Int.

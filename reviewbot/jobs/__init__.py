@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
 
 from reviewbot.commands import Command
+from reviewbot.errors import UsageError
+from reviewbot.forge import Forge
+from reviewbot.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +37,44 @@ class Job:
     asker: str = ""
     foreign: bool = False
     url: str = ""
+
+
+class Runner(Protocol):
+    """The CI system that runs the job: what it started it with, and what it can be told."""
+
+    def job(self) -> Job:
+        """What the job is asked to do."""
+
+    def forge(self, job: Job, paused: Callable[[float, str], None]) -> Forge | None:
+        """The forge with the job's pull request; None where there is no such pull request."""
+
+    def set_outputs(self, values: Mapping[str, str]) -> None:
+        """Give values to later steps."""
+
+    def show_summary(self, markdown: str) -> None:
+        """Show a text on the page of the job."""
+
+    def annotate(self, report: Report, *, delivered: bool) -> None:
+        """Show beside the code, or on the page of the job, what stands in no comment."""
+
+    def harmless(self, text: str) -> str:
+        """Text of any origin so that the job's log obeys no line of it."""
+
+
+# By the variable that the system sets in all its jobs.
+_RUNNERS = {"GITHUB_ACTIONS": "reviewbot.jobs.github"}
+
+
+def runner(environment: Mapping[str, str]) -> Runner:
+    """The CI system that this environment is of.
+
+    Raises:
+        UsageError: it is none.
+    """
+    for variable, module in _RUNNERS.items():
+        if environment.get(variable) == "true":
+            made: Runner = import_module(module).runner(environment)
+            return made
+    raise UsageError(
+        "this is no CI job that is known here", "On a laptop, take: reviewbot diff main"
+    )

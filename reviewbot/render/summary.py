@@ -10,11 +10,11 @@ from urllib.parse import quote
 from reviewbot import markup
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity, Status
+from reviewbot.history import Dismissal, Entry
 from reviewbot.render import words
 from reviewbot.render.markdown import checklist
 from reviewbot.report import Report, ranked
 from reviewbot.text import plural
-from reviewbot.threads import Dismissal, Entry
 
 LONGEST_LINE = 500  # characters of one title, warning or reason
 LONGEST_PLACE = 80

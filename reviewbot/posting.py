@@ -1,0 +1,250 @@
+"""A report on its pull request: comments at their lines, one summary, threads resolved.
+
+Each step can be the last one: whoever runs it again ends with the same comments, each once. What
+was posted is known from the comments themselves, not from what this run believes to have done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reviewbot import history, threads
+from reviewbot.anchors import Comment
+from reviewbot.config import Config
+from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
+from reviewbot.forge import Forge
+from reviewbot.history import History, State, Thread
+from reviewbot.render import comment as comment_text
+from reviewbot.render import summary
+from reviewbot.report import Report
+from reviewbot.text import plural
+from reviewbot.threads import Ground, Plan
+
+PAUSES = (2.0, 5.0, 15.0)  # seconds before it is looked whether a write took effect
+STATE_SHARE = 0.75  # of the summary, at most, for what it remembers
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What posting needs to know beside the report.
+
+    `ground` is None where the change could not be had; `placeable` tells whether the forge takes a
+    comment at its lines. `target` is the branch it goes to, `rules` the digest of the
+    configuration. `url` leads to the job.
+    """
+
+    forge: Forge
+    config: Config = field(default_factory=Config)
+    ground: Ground | None = None
+    placeable: Callable[[Comment], bool] = lambda _: False
+    target: str = ""
+    rules: str = ""
+    url: str = ""
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a report.
+
+    `report` has the findings in their states. `superseded` says that another head was pushed, so
+    that nothing was said. `posted` are the ids of the findings that got a comment, `resolved`
+    counts threads. `problem` is why not all could be written. `text` is the summary without its
+    marker.
+    """
+
+    report: Report
+    posted: tuple[str, ...] = ()
+    resolved: int = 0
+    superseded: bool = False
+    problem: ForgeError | None = None
+    text: str = ""
+
+
+def deliver(report: Report, desk: Desk) -> Delivery:
+    """Say on the pull request what is new in a report, and keep its summary.
+
+    Raises:
+        ForgeError: the pull request cannot be read.
+    """
+    sight = desk.forge.look()
+    if report.head and sight.pull.head != report.head:
+        return Delivery(report, superseded=True)
+    return _Delivery(report, history.read(sight.discussions, sight.notes), desk).made()
+
+
+class _Delivery:
+    """The steps, in an order in which each may be the last."""
+
+    def __init__(self, report: Report, before: History, desk: Desk) -> None:
+        self._desk = desk
+        self._forge = desk.forge
+        self._before = self._now = before
+        self._plan = _plan(report, before, desk)
+        self._report = self._plan.report
+        self._resolved: Sequence[Thread] = ()
+        self._notes: list[str] = []
+
+    def made(self) -> Delivery:
+        problem = self._problem()
+        return Delivery(
+            report=self._report,
+            posted=tuple(each.id for each in self._plan.post if each.id in self._links()),
+            resolved=len(self._resolved),
+            problem=problem,
+            text=self._text("", self._forge.body_limit),
+        )
+
+    def _problem(self) -> ForgeError | None:
+        """Take the steps; what the first one to fail has said."""
+        problems: list[ForgeError] = []
+        for step in (self._post, self._resolve, self._summarise):
+            try:
+                step()
+            except ReadOnlyError as error:
+                return error
+            except ForgeError as error:
+                problems.append(error)
+        return problems[0] if problems else None
+
+    def _look(self) -> None:
+        sight = self._forge.look()
+        self._now = history.read(sight.discussions, sight.notes)
+
+    # --- comments at lines --------------------------------------------------------------------
+
+    def _post(self) -> None:
+        waiting = self._plan.post
+        for pause in (*PAUSES, None):
+            if not waiting:
+                return
+            try:
+                refused = self._forge.post(self._report.head or "", list(map(self._said, waiting)))
+            except UnsureError:
+                if pause is None:
+                    raise
+                self._desk.sleep(pause)
+            else:
+                self._note_refused(refused)
+                waiting = ()
+            self._look()
+            links = self._links()
+            waiting = tuple(comment for comment in waiting if comment.id not in links)
+        self._take_back_repeated()
+
+    def _said(self, comment: Comment) -> tuple[Comment, str]:
+        entry = replace(history.entry_of(comment), commented=True, body="")
+        marker = history.finding_marker(entry, self._report.head or "")
+        return comment, comment_text.render(comment, marker)
+
+    def _note_refused(self, refused: Sequence[Comment]) -> None:
+        if refused:
+            count = plural(len(refused), "comment")
+            self._notes.append(f"The forge did not take {count} at their lines: they stand below.")
+
+    def _take_back_repeated(self) -> None:
+        """Where two runs at once have said the same, the first one stays."""
+        repeated = [thread for thread in self._now.repeated if not thread.answered]
+        if repeated:
+            self._forge.delete((), [thread.opening.id for thread in repeated])
+
+    # --- threads ------------------------------------------------------------------------------
+
+    def _resolve(self) -> None:
+        mode, mended = self._desk.config.resolve, self._plan.resolve
+        can = [thread for thread in mended if thread.discussion.resolvable]
+        if mode == "on" and can:
+            try:
+                self._forge.resolve(can)
+                self._resolved = can
+            except ForgeError as error:
+                self._notes.append(f"Fixed, but not marked as resolved: {error.message}")
+
+    # --- the summary --------------------------------------------------------------------------
+
+    def _summarise(self) -> None:
+        state = self._state()
+        if self._is_quiet() or self._is_known(state):
+            return
+        limit = self._forge.body_limit
+        marker = history.state_marker(state, int(limit * STATE_SHARE))
+        self._write(self._text(marker, limit))
+        if self._now.summary is None:
+            self._look()
+        if self._now.spare:
+            self._forge.delete(self._now.spare, ())
+
+    def _is_quiet(self) -> bool:
+        """Whether there is nothing to say, and to say so is not wanted."""
+        clean = self._report.status == "complete" and not self._plan.entries
+        new = self._now.summary is None
+        return clean and new and not self._desk.config.summary_when_clean
+
+    def _is_known(self, state: State) -> bool:
+        """Whether the summary that is there says it all: a later one would only say less."""
+        there = self._now.summary is not None and not self._now.spare
+        asked = self._report.status != "complete" or self._report.usage.calls
+        return there and not asked and state == self._before.state
+
+    def _write(self, body: str) -> None:
+        for pause in PAUSES:
+            try:
+                self._forge.write_summary(self._now.summary, body)
+            except UnsureError:
+                self._desk.sleep(pause)
+                self._look()
+            else:
+                return
+        self._forge.write_summary(self._now.summary, body)
+
+    def _state(self) -> State:
+        """What is to be remembered: the watermark moves with complete reviews only."""
+        old, report = self._before.state, self._report
+        entries = history.settled(self._plan.entries, self._now.threads)
+        state = replace(old, entries=entries)
+        if self._desk.ground is None:
+            return state
+        state = replace(state, at=report.head or "", at_base=report.base or "")
+        if report.status != "complete":
+            return state
+        return replace(
+            state,
+            watermark=report.head,
+            base=report.base,
+            target=self._desk.target,
+            rules=self._desk.rules,
+        )
+
+    def _text(self, marker: str, limit: int) -> str:
+        scope = self._desk.ground.scope if self._desk.ground else None
+        complete = self._report.status == "complete"
+        news = any(comment.state == "new" for comment in self._report.findings)
+        view = summary.View(
+            links=self._links(),
+            dismissed=[entry for entry in self._plan.entries if entry.state == "dismissed"],
+            scope=scope.words() if scope else "",
+            converged=bool(scope and scope.since and complete and not news),
+            resolved=[thread.entry.id for thread in self._resolved],
+            notes=self._notes,
+            again=self._desk.url,
+        )
+        return summary.render(self._report, view, marker, limit)
+
+    def _links(self) -> Mapping[str, str]:
+        return {thread.entry.id: thread.opening.url for thread in self._now.threads}
+
+
+def _plan(report: Report, before: History, desk: Desk) -> Plan:
+    entries = history.remembered(before, desk.forge.may_write)
+    if desk.ground is None:
+        return threads.carried(report, entries)
+    return threads.plan(
+        report,
+        entries,
+        before.threads,
+        desk.ground,
+        placeable=desk.placeable,
+        most=desk.config.max_review_comments,
+    )

@@ -1,0 +1,350 @@
+"""A review of a pull request: from what asks for it to the comments on it.
+
+Nothing of the pull request decides how it is reviewed: settings, checklists, guides and attributes
+are those of the commit that it began at. Its own objects are read as data, never checked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reviewbot import anchors, change, history, house, scope, selection
+from reviewbot.change import Span
+from reviewbot.commands import HELP
+from reviewbot.config import reason_to_skip
+from reviewbot.diff import Diff
+from reviewbot.endpoint import endpoint
+from reviewbot.errors import ForgeError, GitError, InterruptedReview, ReadOnlyError, ReviewbotError
+from reviewbot.forge import Forge, PullRequest, Remote, Sight, State
+from reviewbot.git import Repository
+from reviewbot.handover import handed_over
+from reviewbot.house import House
+from reviewbot.jobs import Job
+from reviewbot.pipeline import Review
+from reviewbot.posting import Delivery, Desk, deliver
+from reviewbot.progress import Progress
+from reviewbot.render import words
+from reviewbot.report import Report, TotalUsage
+from reviewbot.reviewing import reviewed
+from reviewbot.scope import Moves, Scope
+from reviewbot.text import visible
+from reviewbot.threads import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line of a CI job asks for.
+
+    `overrides` are settings with their origin; `config_file` replaces the repository's own. With a
+    `report`, that is posted; or else the change is reviewed, and what comes of it posted if `post`.
+    """
+
+    overrides: Mapping[str, tuple[str, Any]]
+    config_file: Path | None = None
+    report: Report | None = None
+    post: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: `status` is that of the report, or superseded; `words` say why."""
+
+    code: int
+    status: str
+    words: str
+    report: Report | None = None
+    delivery: Delivery | None = None
+
+
+def run(
+    job: Job, forge: Forge, order: Order, environment: Mapping[str, str], progress: Progress
+) -> Ending:
+    """Do what the job's event asks for.
+
+    Raises:
+        ForgeError: the pull request cannot be read.
+        InterruptedReview: somebody has stopped the job.
+    """
+    if reason := _keyless(job, order, environment):
+        return Ending(0, "skipped", reason)
+    sight = forge.look()
+    if ending := _too_late(job, sight.pull) or _heard(job, forge):
+        return ending
+    check = _Check(job, forge, sight.pull, progress)
+    check.set("pending", "under review")
+    ending = _Run(job, forge, order, sight).ending(environment, progress)
+    check.set(_STATES.get(ending.code, "error"), ending.words)
+    return ending
+
+
+_STATES: Mapping[int, State] = {0: "success", 1: "failure"}
+
+
+def _keyless(job: Job, order: Order, environment: Mapping[str, str]) -> str:
+    """Why there is no key for a review, where there can be none."""
+    if not job.secretless or order.report:
+        return ""
+    try:
+        endpoint(environment)
+    except ReviewbotError:
+        return f"{job.secretless}: such a run gets no key for the gateway"
+    return ""
+
+
+def _too_late(job: Job, pull: PullRequest) -> Ending | None:
+    if not pull.open:
+        return Ending(0, "skipped", "the pull request is closed")
+    if job.head and job.head != pull.head:
+        return Ending(0, "superseded", f"{pull.head[:10]} was pushed after {job.head[:10]}")
+    return None
+
+
+def _heard(job: Job, forge: Forge) -> Ending | None:
+    """Answer the commands that started the job; None where they ask for a review."""
+    if not job.commands:
+        return None
+    if not forge.may_write(job.asker):
+        return Ending(0, "skipped", f"{job.asker} may not write to this repository")
+    verbs = {command.verb for command in job.commands}
+    if verbs == {"help"}:
+        forge.answer(HELP)
+        return Ending(0, "skipped", "help was asked for")
+    forge.acknowledge(job.note)
+    if verbs <= {"pause", "help"}:
+        return Ending(0, "skipped", f"{job.asker} has paused the reviews")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """The commit status at the head; where the job itself is shown there, none is needed."""
+
+    job: Job
+    forge: Forge
+    pull: PullRequest
+    progress: Progress
+
+    def set(self, state: State, said: str) -> None:
+        if not self.job.foreign:
+            return
+        try:
+            self.forge.set_status(self.pull.head, state, said, self.job.url)
+        except ForgeError as error:
+            self.progress.say(f"the commit status could not be set: {error.message}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """All that is known before the review: what is to be done, and what was done before."""
+
+    house: House
+    review: Review
+    ground: Ground
+    warnings: tuple[str, ...]
+
+
+class _Run:
+    """One review of one pull request, and its posting."""
+
+    def __init__(self, job: Job, forge: Forge, order: Order, sight: Sight) -> None:
+        self._job = job
+        self._forge = forge
+        self._order = order
+        self._pull = sight.pull
+        self._history = history.read(sight.discussions, sight.notes)
+        self._desk = Desk(forge, target=sight.pull.target, url=job.url)
+        self._base: str | None = None
+
+    def ending(self, environment: Mapping[str, str], progress: Progress) -> Ending:
+        failure: ReviewbotError | None = None
+        with ExitStack() as stack:
+            try:
+                repository = stack.enter_context(Repository(Path.cwd()))
+                stage = self._stage(repository)
+                if reason := self._unwanted(stage):
+                    return Ending(0, "skipped", reason)
+                report = self._report(stage, environment, progress)
+            except InterruptedReview:
+                raise
+            except ReviewbotError as error:
+                failure = error
+                report = self._failed(error)
+            report = replace(
+                report, repository=self._pull.repository, pull_request=self._pull.number
+            )
+            if not self._order.post:
+                return self._ended(Delivery(report), failure)
+            return self._ended(deliver(report, self._desk), failure)
+
+    # --- what is to be reviewed ---------------------------------------------------------------
+
+    def _stage(self, repository: Repository) -> _Stage:
+        """Get the commits, the settings and the change; the desk knows them from then on."""
+        pull, remote = self._pull, self._forge.remote()
+        base = self._base = self._merge_base(repository)
+        _fetch(repository, remote, [base, pull.head])
+        config_file = self._order.config_file
+        rules = house.at_commit(repository, base, self._order.overrides, config_file)
+        self._desk = replace(self._desk, config=rules.settings.config, rules=house.rules(rules))
+        span = Span(f"#{pull.number}", base, pull.head, base, pull.head)
+        the_change = change.from_repository(repository, span)
+        earlier = _Earlier(repository, remote, self._history.state, the_change.diff)
+        new = self._scope(earlier)
+        chosen = selection.select(
+            the_change.diff.files,
+            {"path_filters": rules.settings.config.path_filters},
+            the_change.attributes,
+        )
+        review = Review(
+            change=the_change,
+            selection=scope.narrowed(chosen, new),
+            chosen=house.choose(rules),
+            config=rules.settings.config,
+            scope=new,
+        )
+        ground = _ground(review, earlier.moves(pull.head, base))
+        self._desk = replace(
+            self._desk,
+            ground=ground,
+            placeable=lambda comment: self._forge.placeable(the_change.diff, comment),
+        )
+        warnings = house.proposed(repository, base, pull.head, self._order.overrides, config_file)
+        return _Stage(rules, review, ground, warnings)
+
+    def _merge_base(self, repository: Repository) -> str:
+        """From the clone where it has the history, else from the forge."""
+        tip, head = self._pull.tip, self._pull.head
+        if not repository.shallow and repository.has(tip) and repository.has(head):
+            return repository.merge_base(tip, head)
+        return self._forge.merge_base(self._pull)
+
+    def _scope(self, earlier: _Earlier) -> Scope:
+        """What is new since the last complete review, or why all of it counts as new."""
+        state = self._history.state
+        if any(command.verb == "full review" for command in self._job.commands):
+            return scope.everything("a full review was asked for")
+        if state.watermark is None:
+            return scope.everything("no complete review was there before")
+        if state.target != self._pull.target:
+            return scope.everything(f"it went to {visible(state.target)} before")
+        if state.rules != self._desk.rules:
+            return scope.everything("the configuration has changed")
+        return earlier.scope()
+
+    def _unwanted(self, stage: _Stage) -> str:
+        """Why nobody wants this review now; what is asked for outright is always wanted."""
+        if self._job.commands or self._order.report:
+            return ""
+        if who := history.paused(self._history, self._forge.may_write):
+            return f"{who} has paused the reviews; /reviewbot resume goes on"
+        pull = self._pull
+        return reason_to_skip(
+            stage.review.config.auto_review,
+            draft=pull.draft,
+            target=pull.target,
+            labels=pull.labels,
+            title=pull.title,
+            author=pull.author,
+        )
+
+    # --- what came of it ----------------------------------------------------------------------
+
+    def _report(self, stage: _Stage, environment: Mapping[str, str], progress: Progress) -> Report:
+        if self._order.report:
+            report = handed_over(self._order.report, self._pull, stage.review)
+        else:
+            report = reviewed(stage.review, environment, progress)
+        return replace(report, warnings=(*stage.warnings, *report.warnings))
+
+    def _failed(self, error: ReviewbotError) -> Report:
+        """A report that says why there is none."""
+        return Report(
+            version=1,
+            status="failed",
+            repository=None,
+            pull_request=None,
+            base=self._base,
+            head=self._pull.head,
+            findings=(),
+            checklists=(),
+            coverage=(),
+            usage=TotalUsage(0, 0, 0, 0, 0, 0.0, 0.0, ()),
+            warnings=(f"{error.message.rstrip('.')}. {error.hint}".strip(),),
+        )
+
+    def _ended(self, delivery: Delivery, failure: ReviewbotError | None) -> Ending:
+        report = delivery.report
+        if delivery.superseded:
+            said = "another commit was pushed meanwhile: nothing is posted"
+            return Ending(0, "superseded", said, report, delivery)
+        code = self._code(delivery, failure)
+        return Ending(code, report.status, words.verdict(report), report, delivery)
+
+    def _code(self, delivery: Delivery, failure: ReviewbotError | None) -> int:
+        code = delivery.report.exit_code(self._desk.config.fail_on)
+        if failure and code != 1:
+            code = failure.exit_code
+        problem = delivery.problem
+        if code in (0, 3) and problem and not isinstance(problem, ReadOnlyError):
+            code = problem.exit_code
+        neutral = self._desk.config.on_failure == "neutral" and code in (3, 4, 5)
+        return 0 if neutral else code
+
+
+class _Earlier:
+    """The commits of earlier runs, as far as they can still be had."""
+
+    def __init__(
+        self, repository: Repository, remote: Remote, state: history.State, diff: Diff
+    ) -> None:
+        self._repository = repository
+        self._state = state
+        self._diff = diff
+        wanted = (state.watermark, state.base, state.at, state.at_base)
+        for commit in dict.fromkeys(filter(None, wanted)):
+            try:
+                _fetch(repository, remote, [commit])
+            except GitError:
+                continue  # whoever needs it finds that it is not there, and says so
+
+    def scope(self) -> Scope:
+        """What is new since the last complete review."""
+        state = self._state
+        assert state.watermark
+        assert state.base
+        before = self._between(state.base, state.watermark)
+        if before is None:
+            return scope.everything(f"{state.watermark[:10]} cannot be had any more")
+        return scope.since(state.watermark, self._diff, before)
+
+    def moves(self, head: str, base: str) -> Moves | None:
+        """Where the lines of the last run are now."""
+        state = self._state
+        new, old = self._between(state.at, head), self._between(state.at_base, base)
+        return Moves(new, old) if new and old else None
+
+    def _between(self, one: str, other: str) -> Diff | None:
+        """The diff of two commits, each of which may be missing."""
+        if not (one and self._repository.has(one) and self._repository.has(other)):
+            return None
+        return self._repository.diff(one, other)
+
+
+def _fetch(repository: Repository, remote: Remote, commits: Sequence[str]) -> None:
+    repository.fetch(remote.url, commits, remote.authorization)
+
+
+def _ground(review: Review, moves: Moves | None) -> Ground:
+    files = {visible(each.path): each for each in review.change.diff.files if each.new_path}
+
+    @cache
+    def standing(path: str) -> frozenset[str]:
+        file = files.get(path)
+        return anchors.digests(file, review.change.lines(file)) if file else frozenset()
+
+    return Ground(frozenset(files), review.scope, moves, standing)
