@@ -410,6 +410,7 @@ def is_command(line: str) -> bool:
         "\u200b:\u200b:error::x",
         "text ##[error]x",
         "text #\ufe0f#\ufe0f[error]x",
+        "##[[error]x",
         "first\r::error::x",
         "first\n\n ::::error::x",
     ],

@@ -413,7 +413,7 @@ def _append(environment: Environment, variable: str, text: str) -> None:
 # The runner obeys lines that begin with two colons, or have `##[` in them, and its comparisons pass
 # over characters that show nothing: so more is broken up than what looks like a command.
 _BEGINNING = re.compile(r"(?:^|(?<=\r))[^\w\r\n]+", re.MULTILINE)
-_OLD_COMMAND = re.compile(r"(#[^\w\s#]*)\[")
+_OLD_COMMAND = re.compile(r"(#[^\w\s#\[]*)\[")
 
 
 def harmless(text: str) -> str:
