@@ -32,8 +32,11 @@ class Budget:
 
 
 def budget(wanted: float, left: float | None) -> Budget:
-    """The wanted budget, or what is left on the key where that is less; None for no bound."""
-    if left is not None and left < wanted:
+    """The wanted budget, or what is left on the key where that is less; None for no bound.
+
+    Where nothing is left, the gateway itself says so, and whom to ask.
+    """
+    if left and left < wanted:
         return Budget(left, f"the {_dollars(left)} that are left on the key")
     return Budget(wanted, f"the budget of {_dollars(wanted)} (--budget)")
 

@@ -156,6 +156,7 @@ def test_where_no_price_is_known_a_budget_cannot_hold() -> None:
         (0.001, None, Budget(0.001, "the budget of $0.0010 (--budget)")),
         (0.5, 4.0, Budget(0.5, "the budget of $0.50 (--budget)")),
         (1.0, 1.0, Budget(1.0, "the budget of $1.00 (--budget)")),
+        (1.0, 0.0, Budget(1.0, "the budget of $1.00 (--budget)")),
         (1.0, 0.25, Budget(0.25, "the $0.25 that are left on the key")),
     ],
 )
