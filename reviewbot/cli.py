@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reviewbot.change import Span
     from reviewbot.git import Repository
     from reviewbot.local import Wish
+    from reviewbot.pull_request import Order
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 _BY_ENVIRONMENT = ("model", "effort", "budget")
@@ -98,6 +99,67 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
+def _variable(name: str) -> dict[str, Any]:
+    return {"envvar": f"REVIEWBOT_{name}", "show_envvar": True}
+
+
+# What a review is to be like; for each the variable that says the same.
+_SETTINGS = (
+    click.option(
+        "--checklist",
+        "checklists",
+        metavar="NAME,…",
+        callback=_names,
+        help="Checklists to run.",
+        **_variable("CHECKLISTS"),
+    ),
+    click.option(
+        "--model", metavar="NAME", help="Model, by its name at the gateway.", **_variable("MODEL")
+    ),
+    click.option(
+        "--effort",
+        type=click.Choice(("low", "medium", "high")),
+        help="Choose the model: claude-haiku, claude-sonnet or claude-opus.",
+        **_variable("EFFORT"),
+    ),
+    click.option(
+        "--budget",
+        type=float,
+        metavar="USD",
+        help="Send no more than this, by the estimate.  [default: 1.00]",
+        **_variable("BUDGET"),
+    ),
+    click.option(
+        "--min-severity", type=click.Choice(SEVERITIES), help="Show findings from this severity on."
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice((*SEVERITIES, "none")),
+        help="Exit with 1 on a finding of this severity or worse.",
+        **_variable("FAIL_ON"),
+    ),
+    click.option("--jobs", type=int, metavar="N", help="Calls side by side.  [default: 6]"),
+    click.option("--timeout", type=float, metavar="SECONDS", help="For all calls.  [default: 600]"),
+    click.option("--call-timeout", type=float, metavar="SECONDS", help="For one.  [default: 180]"),
+)
+_KEYS = (
+    *("checklists", "model", "effort", "budget", "min_severity", "fail_on"),
+    *("jobs", "timeout", "call_timeout"),
+)
+
+
+def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
+
+
+def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """The settings that were given outright, each with where."""
+    given = {key: options[key] for key in _KEYS if options.get(key) is not None}
+    return {key: (_origin(context, key), value) for key, value in given.items()}
+
+
 @cli.command()
 @click.argument("base", required=False)
 @click.argument("head", required=False)
@@ -117,42 +179,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
     help="Review only these files; as in .gitignore, from the top of the repository. Repeatable.",
 )
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these out. Repeatable.")
-@click.option(
-    "--checklist", "checklists", metavar="NAME,…", callback=_names, help="Checklists to run."
-)
-@click.option(
-    "--model",
-    metavar="NAME",
-    envvar="REVIEWBOT_MODEL",
-    show_envvar=True,
-    help="Model, by its name at the gateway.",
-)
-@click.option(
-    "--effort",
-    type=click.Choice(("low", "medium", "high")),
-    envvar="REVIEWBOT_EFFORT",
-    show_envvar=True,
-    help="Choose the model: claude-haiku, claude-sonnet or claude-opus.",
-)
-@click.option(
-    "--budget",
-    type=float,
-    metavar="USD",
-    envvar="REVIEWBOT_BUDGET",
-    show_envvar=True,
-    help="Send no more than this, by the estimate.  [default: 1.00]",
-)
-@click.option(
-    "--min-severity", type=click.Choice(SEVERITIES), help="Show findings from this severity on."
-)
-@click.option(
-    "--fail-on",
-    type=click.Choice((*SEVERITIES, "none")),
-    help="Exit with 1 on a finding of this severity or worse.",
-)
-@click.option("--jobs", type=int, metavar="N", help="Calls side by side.  [default: 6]")
-@click.option("--timeout", type=float, metavar="SECONDS", help="For all calls.  [default: 600]")
-@click.option("--call-timeout", type=float, metavar="SECONDS", help="For one.  [default: 180]")
+@_settings
 @click.option("--dry-run", is_flag=True, help="Send no code: show files, batches, tokens, dollars.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Form of the report.")
 @click.option(
@@ -210,19 +237,11 @@ def diff(context: click.Context, /, **options: Any) -> int:
 def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
     from reviewbot.local import Wish  # noqa: PLC0415
 
-    overrides = {
-        key: (_origin(context, key), options[key])
-        for key in (
-            *("checklists", "model", "effort", "budget", "min_severity", "fail_on"),
-            *("jobs", "timeout", "call_timeout"),
-        )
-        if options[key] is not None
-    }
     patch: BinaryIO | None = options["patch"]
     return Wish(
         span=_span(options),
         patch=patch,
-        overrides=overrides,
+        overrides=_overrides(context, options),
         include=options["include"],
         exclude=options["exclude"],
         config_file=options["config_file"],
@@ -268,6 +287,101 @@ def _range(base: str | None, head: str | None) -> tuple[str | None, str | None]:
         raise UsageError("a range BASE...HEAD stands alone", "Leave out the second revision.")
     left, _, right = base.partition("...")
     return left or "HEAD", right or "HEAD"
+
+
+_REPORT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the report to a file; .json, .md or .txt says the format.",
+)
+_CI_CONFIG = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings, in place of the repository's own; read at the base commit if it lies there.",
+    **_variable("CONFIG"),
+)
+
+
+@cli.command()
+@_settings
+@click.option(
+    "--no-post",
+    is_flag=True,
+    help="Post nothing: `reviewbot post` does it, in a job that may write.",
+    **_variable("NO_POST"),
+)
+@_REPORT
+@_CI_CONFIG
+@click.pass_context
+def ci(context: click.Context, /, **options: Any) -> int:
+    """Review the pull request of this CI job, and post what is new.
+
+    It knows the job by the variables of GitHub Actions. Comments are posted at the lines they are
+    about, each once; one summary is kept up to date. Settings, checklists and guides are read at
+    the commit that the pull request began at: nothing of the pull request decides how it is
+    reviewed.
+
+    \b
+    AI_GATEWAY_URL, LITELLM_API_KEY  the gateway and the key for it
+    GITHUB_TOKEN                     reads the pull request and writes the comments:
+                                     contents: read, pull-requests: write
+    """  # noqa: D301 - as above
+    from reviewbot.pull_request import Order  # noqa: PLC0415
+
+    order = Order(
+        overrides=_overrides(context, options),
+        config_file=options["config_file"],
+        post=not options["no_post"],
+    )
+    return _run_in_ci(order, options["output"])
+
+
+@cli.command()
+@click.argument("report", type=click.File("r", encoding="utf-8"))
+@click.option(
+    "--fail-on",
+    type=click.Choice((*SEVERITIES, "none")),
+    help="Exit with 1 on a finding of this severity or worse.",
+    **_variable("FAIL_ON"),
+)
+@click.option(
+    "--checklist",
+    "checklists",
+    metavar="NAME,…",
+    callback=_names,
+    help="Checklists that the report must have run.",
+    **_variable("CHECKLISTS"),
+)
+@_REPORT
+@_CI_CONFIG
+@click.pass_context
+def post(context: click.Context, /, **options: Any) -> int:
+    """Post a report that another job has made with `reviewbot ci --no-post -o report.json`.
+
+    So the key of the gateway and the token that may write need never be in one job. The report is
+    held against the diff of the pull request: comments whose lines are not there go into the
+    summary, and files that it does not speak of make the review incomplete.
+    """
+    from reviewbot.pull_request import Order  # noqa: PLC0415
+    from reviewbot.report import from_json  # noqa: PLC0415
+
+    order = Order(
+        overrides=_overrides(context, options),
+        config_file=options["config_file"],
+        report=from_json(options["report"].read()),
+    )
+    return _run_in_ci(order, options["output"])
+
+
+def _run_in_ci(order: Order, output: Path | None) -> int:
+    from reviewbot import ci as in_ci  # noqa: PLC0415
+    from reviewbot.output import Destination  # noqa: PLC0415
+    from reviewbot.progress import Progress  # noqa: PLC0415
+
+    destination = Destination.of(output, None)
+    return in_ci.run(order, os.environ, destination, Progress(sys.stderr))
 
 
 @cli.group("checklists", invoke_without_command=True)
