@@ -12,7 +12,7 @@ from reviewbot.output import Destination, show
 from reviewbot.progress import Progress
 from reviewbot.pull_request import Ending, Order
 from reviewbot.render import Style, text
-from reviewbot.text import plural, visible
+from reviewbot.text import harmless, plural, visible
 
 
 def run(
@@ -43,9 +43,9 @@ def conclude(ending: Ending, runner: Runner, destination: Destination) -> None:
     runner.set_outputs(outputs(ending, str(destination.path or "")))
     report, delivery = ending.report, ending.delivery
     if report:
-        show(runner.harmless(text.render(report, Style())))
+        show(harmless(text.render(report, Style())))
     for line in _said(ending):
-        show(runner.harmless(f"reviewbot: {visible(line)}\n"))
+        show(harmless(f"reviewbot: {visible(line)}\n"))
     if report and delivery:
         runner.show_summary(delivery.text or report.to_json())
         if not delivery.superseded:

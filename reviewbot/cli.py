@@ -13,7 +13,7 @@ import click
 
 from reviewbot import __version__
 from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
-from reviewbot.text import visible
+from reviewbot.text import harmless, visible
 
 if TYPE_CHECKING:
     from reviewbot.change import Span
@@ -67,7 +67,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _say(message: str) -> None:
-    click.echo(f"reviewbot: {visible(message)}", err=True)
+    click.echo(harmless(f"reviewbot: {visible(message)}"), err=True)
 
 
 def _show(text: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from reviewbot.calls import Outcome
-from reviewbot.text import plural, visible
+from reviewbot.text import harmless, plural, visible
 
 WORTH_SAYING = 5.0  # seconds of a wait, where every line stays
 
@@ -23,7 +23,7 @@ class Progress:
     def say(self, message: str) -> None:
         """A line that stays."""
         self._clear()
-        self._stream.write(f"reviewbot: {visible(message)}\n")
+        self._stream.write(harmless(f"reviewbot: {visible(message)}\n"))
         self._stream.flush()
 
     @contextmanager

@@ -24,13 +24,13 @@ from reviewbot.jobs.github import (
     Actions,
     connection,
     fitting,
-    harmless,
     job,
     payload,
     write_outputs,
     write_summary,
 )
 from reviewbot.render.annotations import render
+from reviewbot.text import harmless
 
 HEAD = "a" * 40
 URL = "https://github.com/shop/cart/actions/runs/77"

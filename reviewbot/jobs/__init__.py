@@ -57,9 +57,6 @@ class Runner(Protocol):
     def annotate(self, report: Report, *, delivered: bool) -> None:
         """Show beside the code, or on the page of the job, what stands in no comment."""
 
-    def harmless(self, text: str) -> str:
-        """Text of any origin so that the job's log obeys no line of it."""
-
 
 # By the variable that the system sets in all its jobs.
 _RUNNERS = {"GITHUB_ACTIONS": "reviewbot.jobs.github"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,10 +69,6 @@ class Actions:
         """Show the findings beside the code, unless they stand on the pull request."""
         if not delivered:
             Destination(None, "text").write(render(report.standing))
-
-    def harmless(self, text: str) -> str:
-        """Text of any origin so that the job's log obeys no line of it."""
-        return harmless(text)
 
 
 def runner(environment: Environment) -> Actions:
@@ -408,15 +403,3 @@ def _append(environment: Environment, variable: str, text: str) -> None:
         return  # the variable is left over from another job: its folder is gone
     except OSError as error:
         raise OutputError(f"{variable} cannot be written: {error}") from error
-
-
-# The runner obeys lines that begin with two colons, or have `##[` in them, and its comparisons pass
-# over characters that show nothing: so more is broken up than what looks like a command.
-_BEGINNING = re.compile(r"(?:^|(?<=\r))[^\w\r\n]+", re.MULTILINE)
-_OLD_COMMAND = re.compile(r"(#[^\w\s#\[]*)\[")
-
-
-def harmless(text: str) -> str:
-    """Text of any origin for the log of a job, where no line of it is taken for a command."""
-    text = _BEGINNING.sub(lambda match: match[0].replace(":", ": "), text)
-    return _OLD_COMMAND.sub(r"\1 [", text)
