@@ -11,7 +11,7 @@ from reviewbot.jobs import Runner
 from reviewbot.output import Destination, show
 from reviewbot.progress import Progress
 from reviewbot.pull_request import Ending, Order
-from reviewbot.render import Style, text
+from reviewbot.render import Style, markdown, text
 from reviewbot.text import harmless, plural, visible
 
 
@@ -47,7 +47,7 @@ def conclude(ending: Ending, runner: Runner, destination: Destination) -> None:
     for line in _said(ending):
         show(harmless(f"reviewbot: {visible(line)}\n"))
     if report and delivery:
-        runner.show_summary(delivery.text or report.to_json())
+        runner.show_summary(delivery.text or markdown.render(report, Style()))
         if not delivery.superseded:
             runner.annotate(report, delivered=delivery.problem is None)
     if report and destination.path:

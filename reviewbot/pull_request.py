@@ -177,9 +177,16 @@ class _Run:
             report = replace(
                 report, repository=self._pull.repository, pull_request=self._pull.number
             )
-            if not self._order.post:
-                return self._ended(Delivery(report), failure)
-            return self._ended(deliver(report, self._desk), failure)
+            return self._ended(self._delivered(report), failure)
+
+    def _delivered(self, report: Report) -> Delivery:
+        """What became of the report; it is kept, whatever the forge says."""
+        if not self._order.post:
+            return Delivery(report)
+        try:
+            return deliver(report, self._desk)
+        except ForgeError as error:
+            return Delivery(report, problem=error)
 
     # --- what is to be reviewed ---------------------------------------------------------------
 
