@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from reviewbot import jobs, pull_request
+from reviewbot.errors import GatewayError, OutputError
 from reviewbot.findings import Severity
 from reviewbot.jobs import Runner
 from reviewbot.output import Destination, show
@@ -21,7 +22,9 @@ def run(
     """Do what the CI job asks for; the exit code.
 
     Raises:
-        ReviewbotError: as its subclasses say.
+        UsageError: this is no CI job, or one that has no pull request.
+        ForgeError: the pull request cannot be read.
+        InterruptedReview: somebody has stopped the job.
     """
     runner = jobs.runner(environment)
     job = runner.job()
@@ -30,7 +33,11 @@ def run(
         ending = Ending(0, "skipped", job.idle or "no open pull request has this head")
     else:
         ending = pull_request.run(job, forge, order, environment, progress)
-    conclude(ending, runner, destination)
+    try:
+        conclude(ending, runner, destination)
+    except OutputError as error:
+        progress.say(str(error))
+        return ending.code if ending.code in (1, GatewayError.exit_code) else error.exit_code
     return ending.code
 
 
@@ -61,6 +68,8 @@ def _said(ending: Ending) -> Iterator[str]:
         yield f"{ending.status}: {ending.words}"
     elif delivery and delivery.problem:
         yield f"not all could be posted: {delivery.problem.message}. {delivery.problem.hint}"
+    elif delivery and not delivery.text:
+        yield "nothing is posted, as was asked"
     elif delivery:
         yield (
             f"{plural(len(delivery.posted), 'comment')} posted, {skipped(ending)} not said again, "

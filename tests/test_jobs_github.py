@@ -6,6 +6,7 @@ import json
 import os
 import re
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,10 +291,20 @@ def test_findings_that_are_not_on_the_pull_request_are_annotated(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     runner = Actions({})
-    runner.annotate(REPORT, delivered=True)
+    complete = replace(REPORT, status="complete")
+    runner.annotate(complete, delivered=True)
     assert capsys.readouterr().out == ""
-    runner.annotate(REPORT, delivered=False)
+    runner.annotate(complete, delivered=False)
     assert capsys.readouterr().out == render(REPORT.standing) != ""
+
+
+def test_a_review_that_failed_is_seen_without_opening_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = replace(REPORT, status="failed", findings=(), warnings=("no key\n::set-output::",))
+    Actions({}).annotate(failed, delivered=True)
+    said = "FAILED: nothing could be reviewed. no key ::set-output::"
+    assert capsys.readouterr().out == f"::error title=reviewbot::{said}\n"
 
 
 # --- how to reach GitHub -------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from reviewbot.errors import OutputError, UsageError
 from reviewbot.forge import Environment
 from reviewbot.forge.github import GitHub, find_pull
 from reviewbot.jobs import Job
-from reviewbot.output import Destination
-from reviewbot.render.annotations import render
+from reviewbot.output import show
+from reviewbot.render import words
+from reviewbot.render.annotations import command, render
 from reviewbot.report import Report
 
 LARGEST_SUMMARY = 1024 * 1024  # bytes; of a longer one GitHub shows nothing at all
@@ -66,9 +67,12 @@ class Actions:
         write_summary(self._environment, markdown)
 
     def annotate(self, report: Report, *, delivered: bool) -> None:
-        """Show the findings beside the code, unless they stand on the pull request."""
+        """Show beside the code what stands in no comment, and above all a review that failed."""
+        if report.status in ("failed", "incomplete"):
+            said = " ".join((words.verdict(report), *map(words.line, report.warnings[:1])))
+            show(f"{command('error', {'title': 'reviewbot'}, said)}\n")
         if not delivered:
-            Destination(None, "text").write(render(report.standing))
+            show(render(report.standing))
 
 
 def runner(environment: Environment) -> Actions:
