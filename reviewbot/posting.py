@@ -153,14 +153,18 @@ class _Delivery:
     # --- threads ------------------------------------------------------------------------------
 
     def _resolve(self) -> None:
+        """Resolve the threads of what is fixed; where that is not wanted or allowed, say which."""
         mode, mended = self._desk.config.resolve, self._plan.resolve
-        can = [thread for thread in mended if thread.discussion.resolvable]
-        if mode == "on" and can:
+        can = [thread for thread in mended if thread.discussion.resolvable and mode == "on"]
+        if can:
             try:
                 self._forge.resolve(can)
                 self._resolved = can
             except ForgeError as error:
-                self._notes.append(f"Fixed, but not marked as resolved: {error.message}")
+                self._notes.append(f"Discussions could not be resolved: {error.message}")
+        left = [thread.entry.id for thread in mended if thread not in self._resolved]
+        if left and mode != "off":
+            self._notes.append(f"Fixed, for somebody to resolve: {', '.join(left)}")
 
     # --- the summary --------------------------------------------------------------------------
 

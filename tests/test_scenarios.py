@@ -331,6 +331,7 @@ def test_threads_are_left_alone_where_that_is_wanted(world: World, mode: str) ->
     run = world.run(settings={"resolve": mode})
     assert not any(each.resolved for each in world.said())
     assert run.outputs["findings"] == "2"
+    assert ("for somebody to resolve" in world.summary()) == (mode == "report")
 
 
 def test_a_thread_that_somebody_answered_is_left_to_them(world: World) -> None:
