@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reviewbot import calls
@@ -26,6 +26,7 @@ from reviewbot.report import (
     TotalUsage,
     ranked,
 )
+from reviewbot.scope import Scope, everything
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection
 from reviewbot.text import listed, plural, visible
 
@@ -34,12 +35,16 @@ OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not t
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What is to be done: a change, the files chosen of it, the checklists with their models."""
+    """What is to be done: a change, the files chosen of it, the checklists with their models.
+
+    `scope` says what of it is new since an earlier review.
+    """
 
     change: Change
     selection: Selection
     chosen: Sequence[tuple[Checklist, str]]
     config: Config
+    scope: Scope = field(default_factory=everything)
 
 
 Listener = Callable[[Outcome, int, int], None]
@@ -64,10 +69,16 @@ def prepare(
     if tokens_per_minute is not None:
         answer = min(answer, tokens_per_minute // 4)
         window = min(window, int(tokens_per_minute * OWN_SHARE))
+    background = Background(
+        review.change.guides,
+        review.config.path_instructions,
+        review.selection.skipped,
+        review.scope,
+    )
     return requests(
         review.selection.files,
         review.chosen,
-        Background(review.change.guides, review.config.path_instructions, review.selection.skipped),
+        background,
         Room(call=window, answer=answer, context=review.config.context_tokens),
         review.change.lines,
     )
@@ -157,7 +168,7 @@ def _warnings(
     if cut := cut_guides(review.change.guides):
         yield f"of the team's guides, not all was shown to the model: {', '.join(cut)}"
     filtered = [entry for entry in skipped if entry.by_filter]
-    if filtered and not review.selection.files:
+    if filtered and not review.selection.files and not review.scope.since:
         yield f"nothing is reviewed: {plural(len(filtered), 'file')} {filtered[0].reason}"
     answers = [
         (outcome.request.checklist, outcome.answer) for outcome in outcomes if outcome.answer
@@ -184,7 +195,7 @@ def _status(
     gap = gap or any(entry.incomplete for entry in review.selection.skipped)
     if gap:
         return "incomplete"
-    return "complete" if outcomes else "skipped"
+    return "complete" if outcomes or review.scope.since else "skipped"
 
 
 def _no_answer_came(outcome: Outcome) -> bool:

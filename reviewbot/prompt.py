@@ -7,7 +7,7 @@ checklists of a batch, so that the provider's prompt cache serves all but the fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,8 +15,9 @@ from reviewbot import checklists, context
 from reviewbot.anchors import numbered
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
-from reviewbot.diff import CONTEXT, SYMLINK, FileDiff, Hunk
+from reviewbot.diff import CONTEXT, SYMLINK, FileDiff, Hunk, Line
 from reviewbot.errors import GatewayError
+from reviewbot.scope import Scope, everything
 from reviewbot.selection import Filter, Skipped, globs
 from reviewbot.text import fenced, plural, visible
 
@@ -28,6 +29,9 @@ LONGEST_CHARACTER = 4  # bytes
 LONGEST_MARK = 12  # characters before the text of a row
 GUIDE_TOKENS = 4_000  # of the team's own documents
 OVERVIEW_LINES = 200
+
+# Rows that say which hunks follow: they have no tab, so no line of code can look like one.
+REVIEWED, NEW = "[reviewed before]", "[new]"
 
 _STATUS = {
     "A": "added",
@@ -92,12 +96,13 @@ class Background:
     """What is said around the change.
 
     `guides` are the team's documents by path, `advice` its path instructions, `skipped` the files
-    of the change that are not shown.
+    of the change that are not shown; `scope` tells which hunks were reviewed before.
     """
 
     guides: Mapping[str, str]
     advice: Sequence[PathInstruction]
     skipped: Sequence[Skipped]
+    scope: Scope = field(default_factory=everything)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,11 @@ class _Piece:
     def size(self) -> int:
         """Tokens of the text, and of the path in a task that is about some of the files only."""
         return tokens(self.text) + tokens(f"`{self.path}`, ")
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether some of it is marked as reviewed before."""
+        return REVIEWED in self.text.split("\n")
 
 
 def requests(
@@ -139,14 +149,20 @@ def requests(
         overview=_overview(files, background.skipped),
         guides=_guides(background.guides),
     )
-    everything = frame(advice=_listed(background.advice), change=fenced("change", ""))
+    longest = frame(
+        advice=_listed(background.advice),
+        change=fenced("change", ""),
+        reviewed=background.scope.since is not None,
+    )
     tasks = [checklists.task(checklist, ("",)) for checklist, _ in chosen]
-    fixed = sum(map(tokens, (system, everything))) + max(map(tokens, tasks), default=0)
+    fixed = sum(map(tokens, (system, longest))) + max(map(tokens, tasks), default=0)
     space = _space(room, fixed)
-    for number, batch in enumerate(_batches(files, space, min(room.context, space // 2), head)):
+    batches = _batches(files, background.scope, space, min(room.context, space // 2), head)
+    for number, batch in enumerate(batches):
         change = frame(
             advice=_advice(background.advice, batch),
             change=fenced("change", "\n\n".join(piece.text for piece in batch)),
+            reviewed=any(piece.reviewed for piece in batch),
         )
         paths = tuple(dict.fromkeys(piece.path for piece in batch))
         for checklist, model in chosen:
@@ -226,6 +242,7 @@ def _listed(advice: Iterable[PathInstruction]) -> str:
 
 def _batches(
     files: Iterable[FileDiff],
+    scope: Scope,
     space: int,
     context_space: int,
     head: Callable[[FileDiff], Sequence[str]],
@@ -242,7 +259,8 @@ def _batches(
         blocks = _context(hunks, lines, context_space - context_used)
         own_context = sum(size for _, size in blocks)
         context_used += own_context
-        segments = _segments(hunks, [number for number, _ in blocks], lines)
+        marks = _marks(file, hunks, scope)
+        segments = _segments(hunks, marks, [number for number, _ in blocks], lines)
         for piece in _pieces(file, segments, space):
             if batch and used + piece.size > space:
                 yield batch
@@ -257,15 +275,18 @@ def _pieces(file: FileDiff, segments: list[list[str]], space: int) -> Iterator[_
     """The file as one text, or as several where it is too big: cut between segments, then rows."""
     path, heading = visible(file.path), f"## {_heading(file)}"
     space = max(space - _Piece(path, heading).size, SMALLEST_PIECE)
+    marked = any(row in (REVIEWED, NEW) for segment in segments for row in segment)
+    last_mark: list[str] = []
     rows: list[str] = []
     used = 0
-    for unit in _units(segments, space):
+    for unit in _units(segments, space - tokens(REVIEWED) * marked):
         size = sum(map(tokens, unit))
         if rows and used + size > space:
             yield _Piece(path, "\n".join([heading, *rows]))
-            rows, used = [], 0
+            rows, used = [*last_mark], sum(map(tokens, last_mark))
         rows += unit
         used += size
+        last_mark = [row for row in unit if row in (REVIEWED, NEW)][-1:] or last_mark
     yield _Piece(path, "\n".join([heading, *rows]))
 
 
@@ -320,14 +341,29 @@ def _context(hunks: Sequence[Hunk], lines: Sequence[str], budget: int) -> list[t
     return chosen
 
 
+def _marks(file: FileDiff, hunks: Sequence[Hunk], scope: Scope) -> dict[Line, str]:
+    """Where parts begin that were reviewed before, or that are new again: the first lines."""
+    new = [scope.is_new(file, hunk) for hunk in hunks]
+    return {
+        hunk.lines[0]: NEW if is_new else REVIEWED
+        for hunk, is_new, above in zip(hunks, new, [True, *new], strict=False)
+        if is_new != above
+    }
+
+
 def _segments(
-    hunks: Sequence[Hunk], around: Iterable[int], lines: Sequence[str]
+    hunks: Sequence[Hunk], marks: Mapping[Line, str], around: Iterable[int], lines: Sequence[str]
 ) -> list[list[str]]:
-    """Rows to show, in runs without a gap: the hunks, and the given lines around them."""
+    """Rows to show, in runs without a gap: the hunks with their marks, and lines around them."""
     shown = list(numbered(hunks))
     openings = {hunk.lines[0]: hunk.section for hunk in hunks}
     sections = {number: visible(openings[line]) for number, line in shown if line in openings}
-    rows = [(number, _row(line.new, line.kind, line.text)) for number, line in shown]
+    rows = [
+        (number, row)
+        for number, line in shown
+        for row in (marks.get(line), _row(line.new, line.kind, line.text))
+        if row is not None
+    ]
     rows += [(number, _row(number, " ", lines[number - 1])) for number in around]
     rows.sort(key=lambda row: row[0])  # keeps a hunk's own order: its removed lines share a number
     segments: list[list[str]] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import fake_gateway as fg
 import pytest
 from fake_gateway import KEY, FakeGateway, answered, failed, streamed
 
-from reviewbot import checklists, config, gateway, pipeline
+from reviewbot import checklists, config, gateway, pipeline, scope
 from reviewbot.calls import Outcome
 from reviewbot.change import from_patch
 from reviewbot.checklists import Checklist
@@ -117,6 +118,41 @@ def lost(*usages: Usage, words: str = "oops", **request: Any) -> Outcome:
 )
 def test_status(outcomes: list[Outcome], status: str) -> None:
     assert report(a_review(own()), outcomes, 1.0).status == status
+
+
+def again(review: Review, before: bytes = PATCH) -> Review:
+    """The review after a complete one of another version of the change."""
+    then = from_patch("test", before.splitlines(keepends=True)).diff
+    new = scope.since("1" * 40, review.change.diff, then)
+    return replace(review, selection=scope.narrowed(review.selection, new), scope=new)
+
+
+def test_what_is_unchanged_since_a_complete_review_is_not_sent_and_said_so() -> None:
+    review = again(a_review(own()), PATCH.replace(b"+two", b"+2"))
+    (request,) = prepare(review, Model, None)
+    assert request.paths == ("a.py",)
+    assert "b.js (modified, +1 -0); not shown: unchanged since 1111111111" in request.change
+    made = report(review, [ended(paths=["a.py"])], 1.0)
+    assert made.status == "complete"
+    assert made.coverage == (
+        Coverage("a.py", "own", "reviewed", "", "claude-sonnet"),
+        Coverage("b.js", "own", "skipped", "unchanged since 1111111111", ""),
+        Coverage("go.sum", "own", "skipped", "lock file", ""),
+    )
+
+
+@pytest.mark.parametrize("filters", [(), ("!b.js",)])
+def test_where_nothing_is_new_the_review_is_complete_without_a_call(filters: list[str]) -> None:
+    review = again(a_review(own(), filters=filters))
+    assert [*prepare(review, Model, None)] == []
+    made = report(review, [], 1.0)
+    assert (made.status, made.usage.calls, made.warnings) == ("complete", 0, ())
+
+
+def test_old_parts_are_marked_in_the_requests_of_a_later_review() -> None:
+    more = PATCH.replace(b"+two\n", b"+two\n@@ -9 +10,2 @@\n nine\n+ten\n")
+    (request,) = prepare(again(a_review(own(), patch=more)), Model, None)
+    assert "[reviewed before]\n1\t one\n2\t+two\n...\n[new]\n10\t nine" in request.change
 
 
 def test_a_file_that_should_have_been_read_is_a_gap() -> None:

@@ -12,13 +12,16 @@ from builders import BACKGROUND, ROOM, added_file, checklist, diff, file_diff, r
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reviewbot import scope
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
-from reviewbot.diff import FileDiff
+from reviewbot.diff import Diff, FileDiff
 from reviewbot.errors import GatewayError
 from reviewbot.prompt import (
     GUIDE_TOKENS,
+    NEW,
     OVERVIEW_LINES,
+    REVIEWED,
     Background,
     Request,
     Room,
@@ -371,3 +374,78 @@ def test_names_of_files_take_room_too(files: list[FileDiff], call: int) -> None:
     limited = checklist(name="style", paths=("*.py", "!src/package/module_000.py"))
     made = build(*files, chosen=[LOGIC, limited], room=Room(call, 1_000, 0))
     assert max(each.input_tokens for each in made) <= call - 1_000
+
+
+# --- what was reviewed before -------------------------------------------------------------------
+
+PARTS = "".join(f"@@ -{n},2 +{n},3 @@ part{n}\n a{n}\n+x{n}\n b{n}\n" for n in (1, 20, 40, 60))
+PARTLY = file_diff("partly.py", PARTS)
+
+
+def reviewed(*files: FileDiff, but: str = "") -> Background:
+    """The files were reviewed before, when a line of theirs was another one."""
+    patch = but.encode()
+    then = [replace(file, patch=file.patch.replace(patch, b"+other")) for file in files]
+    known = scope.since("1" * 40, Diff(files), Diff(tuple(then if but else files)))
+    return replace(BACKGROUND, scope=known)
+
+
+def test_rows_say_where_old_and_new_parts_begin() -> None:
+    change = change_of(PARTLY, background=reviewed(PARTLY, but="+x40"))
+    assert rows(change) == [
+        *(REVIEWED, "1\t a1", "2\t+x1", "3\t b1"),
+        *("... part20", "20\t a20", "21\t+x20", "22\t b20"),
+        *("... part40", NEW, "40\t a40", "41\t+x40", "42\t b40"),
+        *("... part60", REVIEWED, "60\t a60", "61\t+x60", "62\t b60"),
+    ]
+    assert "Below a line `[reviewed before]` stand" in change
+
+
+def test_marks_stand_at_hunks_also_where_their_surroundings_are_shown() -> None:
+    head = [f"line {n}" for n in range(1, 70)]
+    head[0] = "def f():"
+    head[1:] = [f"    {line}" for line in head[1:]]
+    shown = rows(change_of(PARTLY, background=reviewed(PARTLY, but="+x40"), head=head))
+    assert [shown[shown.index(mark) + 1] for mark in (REVIEWED, NEW)] == ["1\t a1", "40\t a40"]
+    assert [row for row in shown if "\t" not in row] == [REVIEWED, NEW, REVIEWED]
+
+
+@pytest.mark.parametrize(
+    "background", [BACKGROUND, reviewed(FILE), reviewed(PARTLY, but="+x1")], ids=["full", "", ""]
+)
+def test_what_is_all_new_has_no_mark_and_no_word_about_it(background: Background) -> None:
+    new = added_file("new.py", [REVIEWED, NEW])
+    change = change_of(new, background=background)
+    assert change == change_of(new)
+    assert "Below a line" not in change
+
+
+def test_a_file_of_which_something_was_taken_back_is_marked_as_a_whole() -> None:
+    now = file_diff("partly.py", PARTS.partition("@@ -60")[0])
+    known = scope.since("1" * 40, Diff((now,)), Diff((PARTLY,)))
+    shown = rows(change_of(now, background=replace(BACKGROUND, scope=known)))
+    assert (shown[0], shown.count(REVIEWED), shown.count(NEW)) == (REVIEWED, 1, 0)
+
+
+@pytest.mark.parametrize("old", [(True, False), (False, True), (True, False, True)])
+def test_every_piece_of_a_file_that_is_cut_says_which_parts_are_new(old: Sequence[bool]) -> None:
+    hunks = [
+        f"@@ -{n},0 +{n + n},500 @@\n" + "".join(f"+{n} {m} {'x' * 9}\n" for m in range(500))
+        for n in range(1_000, 1_000 * (len(old) + 1), 1_000)
+    ]
+    then = "".join(hunk for hunk, was_there in zip(hunks, old, strict=True) if was_there)
+    file, before = file_diff("long.py", "".join(hunks)), file_diff("long.py", then)
+    background = replace(BACKGROUND, scope=scope.since("1" * 40, Diff((file,)), Diff((before,))))
+    (small,) = build(FILE, background=background)
+    room = Room(call=small.input_tokens + small.answer_tokens + 2_000, answer=8_000, context=0)
+    pieces = build(file, background=background, room=room)
+    assert len(pieces) > 2 * len(old)
+    assert all(each.input_tokens + each.answer_tokens <= room.call for each in pieces)
+    found = []
+    for each in pieces:
+        mark = NEW
+        for row in rows(each.change):
+            mark = row if row in (REVIEWED, NEW) else mark
+            if "\t" in row:
+                found.append(mark)
+    assert found == [REVIEWED if was_there else NEW for was_there in old for _ in range(500)]
