@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -139,7 +139,6 @@ def _raise_if_useless(outcomes: Sequence[Outcome]) -> None:
 def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Report:
     """The report of a review, from how its requests ended."""
     findings = _findings(review, outcomes)
-    coverage = _coverage(review, outcomes)
     return Report(
         version=1,
         status=_status(review, outcomes),
@@ -151,7 +150,7 @@ def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Repor
         checklists=tuple(
             _answered(checklist, outcomes, findings) for checklist, _ in review.chosen
         ),
-        coverage=coverage,
+        coverage=coverage(review, _readers(outcomes)),
         usage=_total(outcomes, seconds),
         warnings=tuple(_warnings(review, outcomes, findings)),
     )
@@ -217,7 +216,7 @@ def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...
         for finding in outcome.answer.findings
     ]
     comments = merge(place(review.change.diff.files, claims, review.change.lines))
-    return tuple(ranked(_above(comment, _shown_from(review.config)) for comment in comments))
+    return tuple(ranked(above_threshold(comment, review.config) for comment in comments))
 
 
 def _shown_from(config: Config) -> Severity:
@@ -227,18 +226,22 @@ def _shown_from(config: Config) -> Severity:
     return max(config.min_severity, Severity(config.fail_on), key=lambda level: level.rank)
 
 
-def _above(comment: Comment, threshold: Severity) -> Comment:
+def above_threshold(comment: Comment, config: Config) -> Comment:
+    """The comment, dropped where it is too mild to be shown."""
+    threshold = _shown_from(config)
     if comment.state == "dropped" or comment.severity.at_least(threshold):
         return comment
     return replace(comment, state="dropped", drop_reason=f"below min_severity ({threshold})")
 
 
-def _coverage(review: Review, outcomes: Sequence[Outcome]) -> tuple[Coverage, ...]:
-    """One entry for each file and checklist, in the order of the diff."""
-    problems: dict[tuple[str, str], list[str]] = {}
-    for outcome in outcomes:
-        for path in outcome.request.paths:
-            problems.setdefault((path, outcome.request.checklist), []).append(outcome.problem)
+def coverage(review: Review, read: Callable[[str, str, str], Coverage]) -> tuple[Coverage, ...]:
+    """One entry for each file and checklist, in the order of the diff.
+
+    Args:
+        review: what was to be done.
+        read: tells what became of a file that was to be read, by its path, the checklist's name
+            and the model's.
+    """
     left_out = {id(entry.file): entry.reason for entry in review.selection.skipped}
     paths = [visible(file.path) for file in review.selection.files]
     meant = {each.name: frozenset(meant_for(each, paths)) for each, _ in review.chosen}
@@ -252,18 +255,25 @@ def _coverage(review: Review, outcomes: Sequence[Outcome]) -> tuple[Coverage, ..
                 reason = "not among the checklist's paths"
                 entry = Coverage(path, checklist.name, "skipped", reason, "")
             else:
-                entry = _read(path, checklist.name, model, problems)
+                entry = read(path, checklist.name, model)
             entries.append(entry)
     return tuple(entries)
 
 
-def _read(
-    path: str, name: str, model: str, problems: Mapping[tuple[str, str], Sequence[str]]
-) -> Coverage:
-    reasons = dict.fromkeys(filter(None, problems[path, name]))
-    if reasons:
-        return Coverage(path, name, "failed", "; ".join(reasons), model)
-    return Coverage(path, name, "reviewed", "", model)
+def _readers(outcomes: Iterable[Outcome]) -> Callable[[str, str, str], Coverage]:
+    """What became of the files that were sent."""
+    problems: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        for path in outcome.request.paths:
+            problems.setdefault((path, outcome.request.checklist), []).append(outcome.problem)
+
+    def read(path: str, name: str, model: str) -> Coverage:
+        reasons = dict.fromkeys(filter(None, problems[path, name]))
+        if reasons:
+            return Coverage(path, name, "failed", "; ".join(reasons), model)
+        return Coverage(path, name, "reviewed", "", model)
+
+    return read
 
 
 def _answered(
