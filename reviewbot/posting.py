@@ -42,7 +42,6 @@ class Desk:
     target: str = ""
     rules: str = ""
     url: str = ""
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +115,28 @@ class _Delivery:
     # --- comments at lines --------------------------------------------------------------------
 
     def _post(self) -> None:
+        pauses = iter(PAUSES)
         waiting = self._plan.post
-        for pause in (*PAUSES, None):
-            if not waiting:
-                return
-            try:
-                refused = self._forge.post(self._report.head or "", list(map(self._said, waiting)))
-            except UnsureError:
-                if pause is None:
-                    raise
-                self._desk.sleep(pause)
-            else:
-                self._note_refused(refused)
-                waiting = ()
+        while waiting:
+            waiting = self._left(waiting, next(pauses, None))
+        repeated = [thread for thread in self._now.repeated if not thread.answered]
+        if repeated:  # two runs at once have said the same: the first one stays
+            self._forge.delete((), [thread.opening.id for thread in repeated])
+
+    def _left(self, waiting: Sequence[Comment], pause: float | None) -> tuple[Comment, ...]:
+        """Post comments; those of which nobody knows that they are there."""
+        try:
+            refused = self._forge.post(self._report.head or "", list(map(self._said, waiting)))
+        except UnsureError:
+            if pause is None:
+                raise
+            time.sleep(pause)
             self._look()
             links = self._links()
-            waiting = tuple(comment for comment in waiting if comment.id not in links)
-        self._take_back_repeated()
+            return tuple(comment for comment in waiting if comment.id not in links)
+        self._note_refused(refused)
+        self._look()
+        return ()
 
     def _said(self, comment: Comment) -> tuple[Comment, str]:
         entry = replace(history.entry_of(comment), commented=True, body="")
@@ -143,12 +147,6 @@ class _Delivery:
         if refused:
             count = plural(len(refused), "comment")
             self._notes.append(f"The forge did not take {count} at their lines: they stand below.")
-
-    def _take_back_repeated(self) -> None:
-        """Where two runs at once have said the same, the first one stays."""
-        repeated = [thread for thread in self._now.repeated if not thread.answered]
-        if repeated:
-            self._forge.delete((), [thread.opening.id for thread in repeated])
 
     # --- threads ------------------------------------------------------------------------------
 
@@ -197,7 +195,7 @@ class _Delivery:
             try:
                 self._forge.write_summary(self._now.summary, body)
             except UnsureError:
-                self._desk.sleep(pause)
+                time.sleep(pause)
                 self._look()
             else:
                 return

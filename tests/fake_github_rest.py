@@ -303,7 +303,9 @@ def _review_problems(
     if commit not in request.hub.commits(pull):
         return ["Commit is not part of the pull request"]
     diff = request.hub.diff(pull, commit)
-    return [problem for comment in comments for problem in problems(diff, comment)]
+    refused = any(comment["path"] in request.hub.refused_paths for comment in comments)
+    found = ["Pull request review thread line must be part of the diff"] if refused else []
+    return [*found, *(problem for comment in comments for problem in problems(diff, comment))]
 
 
 @_route("POST", "/pulls/{pull_number}/comments", "pull-requests")

@@ -185,7 +185,8 @@ class FakeGitHub:
     """A GitHub that holds one repository.
 
     `work` is where tests commit; `origin` is what GitHub has of it, as of the last push. People
-    have the permissions of `people`; who is not in it is nobody's user. The hooks are called in the
+    have the permissions of `people`; who is not in it is nobody's user. Reviews with a comment in
+    one of the `refused_paths` are refused, although its place is right. The hooks are called in the
     thread of the connection, and may wait.
     """
 
@@ -201,6 +202,7 @@ class FakeGitHub:
     calls: list[Call] = field(default_factory=list)
     fetches: int = 0
     violations: list[str] = field(default_factory=list)
+    refused_paths: set[str] = field(default_factory=set)
     before_call: Callable[[Call], None] = lambda _: None
     after_call: Callable[[Call], None] = lambda _: None
     tokens: dict[str, Token] = field(default_factory=dict)

@@ -120,10 +120,10 @@ class GitHubWorld:
 
     # --- the job ------------------------------------------------------------------------------
 
-    def checkout(self, depth: int | None = 1, commit: str = "") -> Path:
+    def checkout(self, depth: int | None = 1, commit: str = "", name: str = "") -> Path:
         """A folder as actions/checkout leaves it, without credentials."""
         self._runs += 1
-        clone = Repo(self._folder / f"checkout-{self._runs}")
+        clone = Repo(self._folder / f"checkout-{name or self._runs}")
         options = [f"--depth={depth}"] if depth else []
         wanted = commit or self.pull.head_sha
         clone.git("fetch", "--quiet", *options, f"file://{self.hub.origin.folder}", wanted)
@@ -153,6 +153,12 @@ class GitHubWorld:
         }
         return {name: value for name, value in (values | changes).items() if value}
 
+    def write_event(self, job: Path, payload: Mapping[str, Any] | None = None) -> None:
+        """Put down the files that the runner gives a job."""
+        for name in ("output", "page.md"):
+            (job / name).touch()
+        (job / "event.json").write_text(json.dumps(self.event() if payload is None else payload))
+
     def event(self, action: str = "synchronize") -> dict[str, Any]:
         """The payload of `pull_request`."""
         repository = self.pull.head_repository
@@ -177,9 +183,7 @@ class GitHubWorld:
         folder = self.checkout(depth, commit)
         job = folder.with_name(f"{folder.name}-job")
         job.mkdir()
-        for name in ("output", "page.md"):
-            (job / name).touch()
-        (job / "event.json").write_text(json.dumps(self.event() if payload is None else payload))
+        self.write_event(job, payload)
         environment = self.environment(job, event, **changes)
         overrides = {name: (f"--{name}", value) for name, value in (settings or {}).items()}
         overrides.setdefault("checklists", ("--checklist", ["correctness", "security"]))
