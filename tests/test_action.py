@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from conftest import Repo
+from fake_gateway import KEY, FakeGateway
+from scripted import noticing
+from worlds import ALL, GitHubWorld, github_world
+
+from reviewbot.findings import Severity
+from reviewbot.report import from_json
 
 ROOT = Path(__file__).parent.parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -331,9 +340,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """A runner on which the action was installed for real, beside hostile files."""
     runner = Runner(tmp_path_factory.mktemp("runner"))
     runner.job_environment = {"PYTHONPATH": str(runner.workspace)}
-    for name in ("venv", "ensurepip", "pip", "click", "reviewbot", "sitecustomize", "hatchling"):
-        trap = f"open({str(runner.temp / 'owned')!r}, 'a').write({name!r})"
-        (runner.workspace / f"{name}.py").write_text(trap)
+    set_traps(runner)
     (runner.workspace / "uv.toml").write_text('index-url = "https://evil.invalid/simple"')
     left_over = runner.temp / "reviewbot/venv/bin"
     left_over.mkdir(parents=True)
@@ -343,6 +350,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     return runner
 
 
+def set_traps(runner: Runner) -> None:
+    """Modules in the workspace which tell that they were imported."""
+    for name in ("venv", "ensurepip", "pip", "click", "reviewbot", "sitecustomize", "hatchling"):
+        trap = f"open({str(runner.temp / 'owned')!r}, 'a').write({name!r})"
+        (runner.workspace / f"{name}.py").write_text(trap)
+
+
+def trapped(runner: Runner) -> bool:
+    """Whether anything of the workspace was run."""
+    return (runner.temp / "owned").exists()
+
+
 @pytest.mark.xdist_group("action")
 def test_it_installs_what_runs(installed: Runner) -> None:
     step = {"shell": "bash", "run": f"{REVIEW['run'].partition(' ci ')[0]} --version"}
@@ -350,10 +369,90 @@ def test_it_installs_what_runs(installed: Runner) -> None:
     assert (done.code, done.log) == (0, "reviewbot, version 0.1.0\n")
 
 
+# --- both steps, with the real program ------------------------------------------------------------
+
+
 @pytest.mark.xdist_group("action")
-def test_nothing_of_the_workspace_is_run(installed: Runner) -> None:
-    installed.run(REVIEW)
-    assert not (installed.temp / "owned").exists()
+def test_a_merge_queue_goes_on_at_once(installed: Runner) -> None:
+    done = installed.run(REVIEW)
+    assert (done.code, done.outputs["status"], done.outputs["report"]) == (0, "skipped", "")
+    assert done.outputs.keys() == ACTION["outputs"].keys()
+    assert not trapped(installed)
+
+
+@pytest.fixture
+def world(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitHubWorld]:
+    fake.be_litellm(max_budget=10.0, spend=1.0)
+    fake.react = noticing(*ALL)
+    with github_world(repo, fake, tmp_path) as made:
+        yield made
+
+
+def job(installed: Runner, world: GitHubWorld) -> Runner:
+    """A job for the pull request on the runner, with a checkout that fights back."""
+    job = copy(installed)
+    job.workspace = world.checkout()
+    job.event.write_text(json.dumps(world.event()))
+    given = world.environment(job.temp, GITHUB_EVENT_PATH=str(job.event), GITHUB_TOKEN="")
+    job.job_environment = {**given, "PYTHONPATH": str(job.workspace)}
+    for name in ("AI_GATEWAY_URL", "LITELLM_API_KEY"):
+        del job.job_environment[name]
+    set_traps(job)
+    (job.workspace / ".reviewbot.yaml").write_text("path_filters: ['!**']\n")
+    return job
+
+
+def inputs(world: GitHubWorld, **others: str) -> dict[str, str]:
+    given = {
+        "gateway-url": world.gateway.url,
+        "gateway-key": KEY,
+        "github-token": world.token,
+        "checklists": "correctness, security",
+    }
+    return given | {name.replace("_", "-"): value for name, value in others.items()}
+
+
+@pytest.mark.xdist_group("action")
+def test_a_whole_review(installed: Runner, world: GitHubWorld) -> None:
+    runner = job(installed, world)
+    done = runner.run(REVIEW, inputs(world, fail_on="high"))
+    assert done.code == 1, done.log
+    assert done.outputs.keys() == ACTION["outputs"].keys()
+    counts = [done.outputs[name] for name in ("findings", *Severity, "posted", "resolved")]
+    assert counts == ["3", "1", "0", "1", "1", "0", "3", "0"]
+    assert (done.outputs["status"], done.outputs["report"]) == ("complete", report(runner))
+    assert float(done.outputs["cost-usd"]) > 0
+    assert len(from_json(Path(done.outputs["report"]).read_text("utf-8")).findings) == 3
+    assert len(world.said()) == 3
+    assert "3 findings" in world.summary()
+    assert not trapped(runner)
+
+
+@pytest.mark.xdist_group("action")
+def test_a_second_run_says_nothing_again(installed: Runner, world: GitHubWorld) -> None:
+    for posted in ("3", "0"):
+        done = job(installed, world).run(REVIEW, inputs(world))
+        assert (done.code, done.outputs["posted"], done.outputs["findings"]) == (0, posted, "3")
+    assert world.told() == 2
+
+
+@pytest.mark.xdist_group("action")
+def test_one_job_reviews_and_another_posts(installed: Runner, world: GitHubWorld) -> None:
+    runner = job(installed, world)
+    reading = world.hub.token("read")
+    done = runner.run(REVIEW, inputs(world, post="false", github_token=reading))
+    assert (done.code, done.outputs["posted"], world.said()) == (0, "0", [])
+    handed_over = runner.temp / "handed-over.json"
+    Path(done.outputs["report"]).rename(handed_over)
+    world.gateway.calls.clear()
+    poster = job(installed, world)
+    done = poster.run(
+        REVIEW, inputs(world, report=str(handed_over), gateway_url="", gateway_key="")
+    )
+    assert (done.code, done.outputs["posted"]) == (0, "3")
+    assert done.outputs.keys() == ACTION["outputs"].keys()
+    assert (len(world.said()), world.gateway.calls) == (3, [])
+    assert not trapped(poster)
 
 
 # --- workflows -----------------------------------------------------------------------------------
