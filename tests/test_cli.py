@@ -23,7 +23,7 @@ from fake_gateway import KEY, Call, FakeGateway, Reaction, failed, page, streame
 
 HEAVY = (
     *("openai", "httpx2", "pydantic", "jinja2", "yaml", "unidiff"),
-    *("github", "gitlab", "rich", "pathspec"),
+    *("github", "requests", "gitlab", "rich", "pathspec"),
 )
 ESCAPE = "\x1b"
 SEVERITY = re.compile(r"BUG (\w+)")
@@ -917,7 +917,10 @@ def test_elsewhere_there_is_no_escape(program: Program, form: str) -> None:
 # --- help ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["diff", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["diff", "--help"], ["ci", "--help"], ["post", "--help"], ["--version"]],
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"
@@ -940,3 +943,31 @@ def test_help_says_how_it_ends(program: Program) -> None:
     assert re.findall(r"^ +(\d+)  \w", done.out, re.MULTILINE) == [
         *["130", "2", "1", "4", "5", "3", "0"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("ci", ["AI_GATEWAY_URL", "LITELLM_API_KEY", "GITHUB_TOKEN", "pull-requests: write"]),
+        ("ci", ["--no-post", "--fail-on", "--budget", "--checklist", "--config", "--output"]),
+        ("post", ["reviewbot ci --no-post -o report.json", "REPORT", "--fail-on"]),
+    ],
+)
+def test_help_for_ci_says_what_a_job_needs(program: Program, command: str, said: list[str]) -> None:
+    done = program(command, "--help")
+    assert done.code == 0
+    shown = " ".join(done.out.split())
+    assert [each for each in said if each not in shown] == []
+
+
+@pytest.mark.parametrize("command", ["diff", "ci"])
+def test_what_a_variable_says_is_named_with_its_option(program: Program, command: str) -> None:
+    names = ("CHECKLISTS", "MODEL", "EFFORT", "BUDGET", "FAIL_ON")
+    shown = program(command, "--help").out
+    assert [name for name in names if f"REVIEWBOT_{name}" not in shown] == []
+
+
+def test_ci_is_for_ci(program: Program) -> None:
+    done = program("ci")
+    assert (done.code, done.out) == (2, "")
+    assert "On a laptop, take: reviewbot diff main" in done.err
