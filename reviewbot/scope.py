@@ -297,6 +297,13 @@ class _Edits:
         after = bisect_right(self._starts, end_line)  # this one begins below them
         if first >= after:
             return line + self._shifts[first], end_line + self._shifts[first], False
-        start = min(line, self._starts[first]) + self._shifts[first]
+        shift = self._shifts[first]
+        start = min(line, self._starts[first]) + shift
         end = max(end_line + 1, self._ends[after - 1]) + self._shifts[after] - 1
+        if after == first + 1 and self._starts[first] <= line and end_line < self._ends[first]:
+            # Not all that replaces a long run replaces these lines: they have kept their place in
+            # it, but for as many lines as it has grown or shrunk, above them or below.
+            grown = self._shifts[after] - shift
+            start = max(start, line + shift + min(grown, 0))
+            end = min(end, end_line + shift + max(grown, 0))
         return start, max(start, end), True
