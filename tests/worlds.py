@@ -7,6 +7,7 @@ and shows what stands on the pull request. The same scenarios are played in each
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -177,10 +178,13 @@ class GitHubWorld:
         depth: int | None = 1,
         commit: str = "",
         order: Order | None = None,
+        bare_folder: bool = False,
         **changes: str,
     ) -> Run:
         """Run the job in a fresh checkout; settings are given as on the command line."""
         folder = self.checkout(depth, commit)
+        if bare_folder:
+            shutil.rmtree(folder / ".git")
         job = folder.with_name(f"{folder.name}-job")
         job.mkdir()
         self.write_event(job, payload)
