@@ -22,14 +22,14 @@ FLOORS = (
     {"calls", "render", "render.words", "threads"},
     {"estimate", "pipeline", "progress", "render.text", "render.json", "render.markdown"},
     {"render.comment", "render.summary", "render.annotations", "forge", "reviewing"},
-    {"render.dry_run", "output", "forge.github", "jobs", "posting", "handover"},
+    {"render.dry_run", "output", "forge.github", "forge.github_api", "jobs", "posting", "handover"},
     {"local", "pull_request", "jobs.github"},
     {"ci"},
     {"demo", "demo.gateway"},
     {"cli", "__main__"},
 )
 ONLY_USERS = {
-    "github": {"forge.github"},
+    "github": {"forge.github_api"},
     "openai": {"gateway"},
     "httpx2": {"gateway"},
     "unidiff": {"diff"},

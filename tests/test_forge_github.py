@@ -26,7 +26,6 @@ from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
 from reviewbot.forge import Forge, PullRequest
 from reviewbot.forge.github import (
     LOOK,
-    PATIENCE,
     GitHub,
     find_pull,
     line_comment,
@@ -36,6 +35,7 @@ from reviewbot.forge.github import (
     sight,
     status,
 )
+from reviewbot.forge.github_api import PATIENCE
 from reviewbot.history import Discussion, Note, Thread
 
 TOKEN = "ghs" + "_" + "a" * 36

@@ -1,28 +1,28 @@
-"""GitHub: pull requests with review comments. The only user of PyGithub.
-
-PyGithub keeps the connection, with the token, TLS and proxies. What is asked is built here, so that
-nothing is fetched that is not needed; its own tries are off, because they repeat writes.
-"""
+"""GitHub: pull requests with review comments."""
 
 from __future__ import annotations
 
-import json
 import time
 from base64 import b64encode
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from reviewbot import __version__
 from reviewbot.anchors import Comment
 from reviewbot.diff import Diff
-from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
+from reviewbot.errors import ForgeError
 from reviewbot.forge import PullRequest, Remote, Sight, State
+from reviewbot.forge.github_api import (
+    NOT_FOUND,
+    PATIENCE,
+    UNPROCESSABLE,
+    Api,
+    graphql_status,
+    refusal,
+    understood,
+    words,
+)
 from reviewbot.history import Discussion, Note, Thread
-from reviewbot.models import number as parsed
 from reviewbot.text import plural, visible
 
 # One question for all of a pull request; its price is about 3 points of the hourly 1,000 or 5,000.
@@ -64,10 +64,6 @@ query Look($owner: String!, $name: String!, $number: Int!, $threads: String, $no
 }
 """
 
-TIMEOUT = 30  # seconds; GitHub itself gives up after 10
-RETRY_DELAYS = (1.0, 2.0)  # seconds before another try of a question that got no answer
-LIMIT_DELAY = 60.0  # seconds to wait where a rate limit names no time, as GitHub's documents say
-PATIENCE = 180.0  # seconds to wait for rate limits in all
 
 # What GitHub shows of a pull request's diff: https://docs.github.com/repositories/creating-and-managing-repositories/repository-limits
 MOST_FILES = 300
@@ -77,16 +73,6 @@ FILE_BYTES, DIFF_BYTES = 500_000, 1_000_000
 STATUS_CONTEXT = "reviewbot"
 STATUS_LIMIT = 140  # characters
 GHOST = "ghost"  # GitHub's own name for accounts that are gone
-
-_NEEDS = "It needs pull-requests: write and contents: read; statuses: write where a status is set."
-_LIMIT_WORDS = ("rate limit", "abuse detection", "submitted too quickly")
-_UNAUTHORISED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 422, 429
-_GRAPHQL_STATUS = {
-    "FORBIDDEN": _FORBIDDEN,
-    "INSUFFICIENT_SCOPES": _FORBIDDEN,
-    "NOT_FOUND": _NOT_FOUND,
-    "RATE_LIMITED": _TOO_MANY,
-}
 
 
 class GitHub:
@@ -121,7 +107,7 @@ class GitHub:
     ) -> None:
         if urlsplit(graphql_url)[:2] != urlsplit(api_url)[:2]:
             raise ForgeError(f"{graphql_url} and {api_url} are not of one host")
-        self._api = _Api(api_url, token, paused, patience, sleep)
+        self._api = Api(api_url, token, paused, patience, sleep)
         self._graphql = graphql_url
         self._repository = repository
         self._number = number
@@ -137,7 +123,7 @@ class GitHub:
         pages: list[dict[str, Any]] = []
         cursors: dict[str, str | None] = {"threads": None, "notes": None}
         more = True
-        with _understood():
+        with understood():
             while more:
                 pages.append(self._page(cursors))
                 ends = _ends(pages[-1])
@@ -151,12 +137,12 @@ class GitHub:
         body = {"query": LOOK, "variables": variables}
         answer = self._api.ask("POST", self._graphql, body, reading=True)
         for error in answer.content.get("errors") or ():
-            if _graphql_status(error) == _NOT_FOUND:
+            if graphql_status(error) == NOT_FOUND:
                 raise ForgeError(
                     f"there is no pull request {self._number} in {self._repository}",
                     "If there is, the token may not see it: it needs pull-requests: read.",
                 )
-            raise _refusal(_graphql_status(error), self._api.cleaned(_words(error)))
+            raise refusal(graphql_status(error), self._api.cleaned(words(error)))
         data: dict[str, Any] = answer.content["data"]
         return data
 
@@ -165,7 +151,7 @@ class GitHub:
         # The files of a comparison are on its first page only, so the second one is short.
         page = "per_page=1&page=2"
         path = f"{self._root}/compare/{pull.tip}...{pull.head}?{page}"
-        with _understood():
+        with understood():
             return str(self._api.ask("GET", path).content["merge_base_commit"]["sha"])
 
     def remote(self) -> Remote:
@@ -176,8 +162,8 @@ class GitHub:
         """Whether somebody may write to the repository."""
         if login not in self._writers:
             path = f"{self._root}/collaborators/{quote(login, safe='')}/permission"
-            answer = self._api.ask("GET", path, fine=(_NOT_FOUND,))
-            with _understood():
+            answer = self._api.ask("GET", path, fine=(NOT_FOUND,))
+            with understood():
                 self._writers[login] = answer.content.get("permission") in ("admin", "write")
         return self._writers[login]
 
@@ -201,8 +187,8 @@ class GitHub:
         if not comments:
             return ()
         path = f"{self._root}/pulls/{self._number}/reviews"
-        answer = self._api.ask("POST", path, review(head, comments), fine=(_UNPROCESSABLE,))
-        if answer.status != _UNPROCESSABLE:
+        answer = self._api.ask("POST", path, review(head, comments), fine=(UNPROCESSABLE,))
+        if answer.status != UNPROCESSABLE:
             return ()
         if len(comments) == 1:
             return (comments[0][0],)
@@ -213,8 +199,8 @@ class GitHub:
         """Put a text into the note with this id, or into a new one; the id of the note."""
         if note is not None:
             path = f"{self._root}/issues/comments/{note}"
-            answer = self._api.ask("PATCH", path, {"body": body}, fine=(_NOT_FOUND,))
-            if answer.status != _NOT_FOUND:
+            answer = self._api.ask("PATCH", path, {"body": body}, fine=(NOT_FOUND,))
+            if answer.status != NOT_FOUND:
                 return note
         return self._say(body)
 
@@ -224,7 +210,7 @@ class GitHub:
 
     def _say(self, body: str) -> str:
         path = f"{self._root}/issues/{self._number}/comments"
-        with _understood():
+        with understood():
             return str(self._api.ask("POST", path, {"body": body}).content["id"])
 
     def resolve(self, threads: Sequence[Thread]) -> None:
@@ -233,18 +219,18 @@ class GitHub:
             return
         body = resolution([thread.discussion.id for thread in threads])
         answer = self._api.ask("POST", self._graphql, body)
-        with _understood():
+        with understood():
             for error in answer.content.get("errors") or ():
-                if _graphql_status(error) != _NOT_FOUND:  # that one is deleted meanwhile
-                    words = self._api.cleaned(_words(error))
-                    raise _refusal(_graphql_status(error), words, writing=True)
+                if graphql_status(error) != NOT_FOUND:  # that one is deleted meanwhile
+                    said = self._api.cleaned(words(error))
+                    raise refusal(graphql_status(error), said, writing=True)
 
     def delete(self, notes: Sequence[str], comments: Sequence[str]) -> None:
         """Take back notes and line comments of the bot's own, by their ids."""
         for kind, ids in (("issues", notes), ("pulls", comments)):
             for each in ids:
                 path = f"{self._root}/{kind}/comments/{each}"
-                self._api.ask("DELETE", path, fine=(_NOT_FOUND,))
+                self._api.ask("DELETE", path, fine=(NOT_FOUND,))
 
     def acknowledge(self, note: str) -> None:
         """Show somebody that their command was heard."""
@@ -278,8 +264,8 @@ def find_pull(
     """
     owner = head_repository.partition("/")[0]
     query = urlencode({"state": "open", "head": f"{owner}:{head_branch}", "per_page": 100})
-    api = _Api(api_url, token, paused, PATIENCE, time.sleep)
-    with _understood():
+    api = Api(api_url, token, paused, PATIENCE, time.sleep)
+    with understood():
         for pull in api.ask("GET", f"/repos/{repository}/pulls?{query}").content:
             place = pull["head"]
             if place["sha"] == head and (place["repo"] or {}).get("full_name") == head_repository:
@@ -434,187 +420,3 @@ def shown(diff: Diff) -> frozenset[str]:
         if file.patch and visible(file.path) == file.path:
             paths.add(file.path)
     return frozenset(paths)
-
-
-# --- calls --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What GitHub answered, with its own words; status 0 where nothing came back."""
-
-    status: int
-    words: str
-    headers: Mapping[str, str]
-    content: Any
-
-
-class _Api:
-    """Calls GitHub: tries questions again, waits for rate limits, puts errors in our words."""
-
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        paused: Callable[[float, str], None],
-        patience: float,
-        sleep: Callable[[float], None],
-    ) -> None:
-        import github  # noqa: PLC0415 - slow, and not needed for --help
-
-        if not token:
-            raise ForgeError("there is no token for GitHub", _NEEDS)
-        if urlsplit(url).scheme not in ("https", "http"):
-            raise ForgeError(f"'{url}' is no address of GitHub's API", "Set GITHUB_API_URL.")
-        self._host = urlsplit(url).netloc
-        self._token = token
-        self._paused = paused
-        self._patience = patience
-        self._sleep = sleep
-        self._requester = github.Github(
-            auth=github.Auth.Token(token),
-            base_url=url,
-            timeout=TIMEOUT,
-            user_agent=f"reviewbot/{__version__}",
-            retry=None,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-        ).requester
-
-    def ask(
-        self,
-        verb: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        reading: bool = False,
-        fine: Container[int] = (),
-    ) -> _Answer:
-        """Make a call, again where that is safe.
-
-        Args:
-            verb: the HTTP method; a GET is always a question.
-            path: below the API's address, or a whole URL of its host.
-            body: what is sent.
-            reading: whether it is a question, which changes nothing.
-            fine: statuses that are no error here.
-        """
-        reading = reading or verb == "GET"
-        delays = iter(RETRY_DELAYS if reading else ())
-        while True:
-            answer = self._once(verb, path, body)
-            limit = _limit(answer)
-            if limit is not None:  # nothing was done, so a write may be tried again as well
-                self._wait_for_limit(limit)
-            elif answer.status in fine or 200 <= answer.status < 300:  # noqa: PLR2004 - success
-                return answer
-            elif answer.status == 0 or answer.status >= 500:  # noqa: PLR2004 - server errors
-                delay = next(delays, None)
-                if delay is None:
-                    raise self._lost(answer, reading=reading)
-                self._pause(delay, f"{self._host} did not answer: {answer.words}")
-            else:
-                raise _refusal(answer.status, answer.words, writing=not reading)
-
-    def _once(self, verb: str, path: str, body: Mapping[str, Any] | None) -> _Answer:
-        from requests import RequestException  # noqa: PLC0415
-
-        try:
-            status, headers, text = self._requester.requestJson(verb, path, input=body)
-        except RequestException as error:
-            return _Answer(0, type(error).__name__, {}, None)
-        except RuntimeError:  # a redirect to another host: PyGithub does not follow
-            raise _refusal(301, "") from None
-        try:
-            content = json.loads(text) if text else None
-        except ValueError:
-            content = None
-        errors = content.get("errors") if isinstance(content, dict) and "data" in content else None
-        whole = [_graphql_status(error) for error in errors or ()]
-        if any(each == _TOO_MANY or each >= 500 for each in whole):  # noqa: PLR2004 - server errors
-            status = max(whole)
-        return _Answer(status, self.cleaned(_words(content) or str(status)), headers, content)
-
-    def _lost(self, answer: _Answer, *, reading: bool) -> ForgeError:
-        what = f"{self._host} did not answer as it should ({answer.words})"
-        if reading:
-            return ForgeError(what, "Is it up? Behind a proxy, set HTTPS_PROXY.")
-        return UnsureError(
-            f"{what}; nobody knows whether it did what it was asked", "Run it again."
-        )
-
-    def _wait_for_limit(self, seconds: float) -> None:
-        if seconds > self._patience:
-            end = datetime.fromtimestamp(time.time() + seconds, UTC)
-            raise ForgeError(
-                f"the rate limit of {self._host} is reached; it ends at {end:%H:%M} UTC",
-                "Run it again after that.",
-            )
-        self._patience -= seconds
-        self._pause(seconds, f"the rate limit of {self._host} is reached")
-
-    def _pause(self, seconds: float, why: str) -> None:
-        self._paused(seconds, why)
-        self._sleep(seconds)
-
-    def cleaned(self, said: str) -> str:
-        """One short line without the token."""
-        return visible(" ".join(said.split())).replace(self._token, "[token]")[:200]
-
-
-def _words(content: object) -> str:
-    """GitHub's own messages in an error, and nothing else of it."""
-    if not isinstance(content, dict):
-        return content if isinstance(content, str) else ""
-    errors = content.get("errors")
-    said = [content.get("message"), *map(_words, errors if isinstance(errors, list) else ())]
-    return ": ".join(str(each) for each in said if each)
-
-
-def _graphql_status(error: Mapping[str, Any]) -> int:
-    """The HTTP status that the REST API would have given."""
-    if "something went wrong" in _words(error).lower():
-        return 502
-    return _GRAPHQL_STATUS.get(str(error.get("type")), 400)
-
-
-def _limit(answer: _Answer) -> float | None:
-    """Seconds to wait, where a rate limit has refused the call; None otherwise."""
-    headers = answer.headers
-    after = parsed(headers.get("retry-after"))
-    spent = headers.get("x-ratelimit-remaining") == "0"
-    limited = answer.status == _TOO_MANY or (
-        answer.status in (_FORBIDDEN, _UNPROCESSABLE)
-        and any(words in answer.words.lower() for words in _LIMIT_WORDS)
-    )
-    if not limited and not (answer.status == _FORBIDDEN and (spent or after is not None)):
-        return None
-    reset = parsed(headers.get("x-ratelimit-reset"))
-    if after is None:
-        after = reset - time.time() + 1 if spent and reset else LIMIT_DELAY
-    return min(max(after, 1.0), 86_400.0)
-
-
-def _refusal(status: int, words: str, *, writing: bool = False) -> ForgeError:
-    if status == _UNAUTHORISED:
-        return ForgeError("GitHub does not accept the token (401)", f"Set another. {_NEEDS}")
-    if status == _FORBIDDEN and writing:
-        return ReadOnlyError(f"the token may not write here: {words}", _NEEDS)
-    if 300 <= status < 400:  # noqa: PLR2004 - redirects
-        return ForgeError(
-            f"GitHub sends the call elsewhere ({status}), and the token must not follow",
-            "Was the repository renamed, or moved? Set its final address.",
-        )
-    hint = _NEEDS if status in (_FORBIDDEN, _NOT_FOUND) else ""
-    return ForgeError(f"GitHub refuses the call ({status}): {words}", hint)
-
-
-@contextmanager
-def _understood() -> Iterator[None]:
-    """What is read of an answer must be there."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ForgeError(
-            "GitHub answers otherwise than its API should", "Check the API's address."
-        ) from error
