@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from reviewbot import report
 from reviewbot.config import AutoReview, Config, PathInstruction, json_schema
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 
 _INTRODUCTION = """\
 # Configuration
@@ -57,6 +59,7 @@ def main() -> int:
     wanted = {
         DOCS / "configuration.md": _configuration(),
         DOCS / "configuration.schema.json": json_schema() + "\n",
+        DOCS / "github.md": _github(),
         DOCS / "report.schema.json": json.dumps(report.json_schema(), indent=2) + "\n",
     }
     stale = [path for path, text in wanted.items() if not _holds(path, text)]
@@ -71,6 +74,25 @@ def main() -> int:
 
 def _holds(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text("utf-8") == text
+
+
+def _github() -> str:
+    """The page as it is written, with the inputs and outputs that action.yml has."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+    page = (DOCS / "github.md").read_text("utf-8")
+    for kind in ("inputs", "outputs"):
+        begin, end = f"<!-- {kind} of action.yml, by `make docs` -->\n", f"<!-- end of {kind} -->\n"
+        before, _, rest = page.partition(begin)
+        _, _, after = rest.partition(end)
+        assert after, f"docs/github.md has no room for the {kind}"
+        rows = [f"| `{name}` | {_described(each)} |\n" for name, each in action[kind].items()]
+        page = "".join((before, begin, "\n| | |\n|---|---|\n", *rows, "\n", end, after))
+    return page
+
+
+def _described(entry: dict[str, str]) -> str:
+    default = f" By default `{entry['default']}`." if "default" in entry else ""
+    return entry["description"] + default
 
 
 def _configuration() -> str:
