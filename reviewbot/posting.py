@@ -84,13 +84,14 @@ class _Delivery:
         self._plan = _plan(report, before, desk)
         self._report = self._plan.report
         self._resolved: Sequence[Thread] = ()
+        self._refused: list[str] = []
         self._notes: list[str] = []
 
     def made(self) -> Delivery:
         problem = self._problem()
         return Delivery(
             report=self._report,
-            posted=tuple(each.id for each in self._plan.post if each.id in self._links()),
+            posted=tuple(each.id for each in self._plan.post if each.fingerprint in self._there()),
             resolved=len(self._resolved),
             problem=problem,
             text=self._text("", self._forge.body_limit),
@@ -132,9 +133,9 @@ class _Delivery:
                 raise
             time.sleep(pause)
             self._look()
-            links = self._links()
-            return tuple(comment for comment in waiting if comment.id not in links)
-        self._note_refused(refused)
+            there = self._there()
+            return tuple(comment for comment in waiting if comment.fingerprint not in there)
+        self._refused += [comment.fingerprint for comment in refused]
         self._look()
         return ()
 
@@ -143,10 +144,15 @@ class _Delivery:
         marker = history.finding_marker(entry, self._report.head or "")
         return comment, comment_text.render(comment, marker)
 
-    def _note_refused(self, refused: Sequence[Comment]) -> None:
-        if refused:
-            count = plural(len(refused), "comment")
-            self._notes.append(f"The forge did not take {count} at their lines: they stand below.")
+    def _there(self) -> frozenset[str]:
+        """What has been said at this head, by fingerprints."""
+        head = self._report.head
+        return frozenset(each.entry.fingerprint for each in self._now.threads if each.at == head)
+
+    def _unsaid(self) -> frozenset[str]:
+        """What was to be posted and is not there, although nobody has refused it."""
+        planned = frozenset(comment.fingerprint for comment in self._plan.post)
+        return planned - self._there() - frozenset(self._refused)
 
     # --- threads ------------------------------------------------------------------------------
 
@@ -202,14 +208,18 @@ class _Delivery:
         self._forge.write_summary(self._now.summary, body)
 
     def _state(self) -> State:
-        """What is to be remembered: the watermark moves with complete reviews only."""
-        old, report = self._before.state, self._report
-        entries = history.settled(self._plan.entries, self._now.threads)
+        """What is to be remembered: the watermark moves with complete reviews only.
+
+        What was to be posted and is not there is left to the next run.
+        """
+        old, report, unsaid = self._before.state, self._report, self._unsaid()
+        kept = [entry for entry in self._plan.entries if entry.fingerprint not in unsaid]
+        entries = history.settled(kept, self._now.threads)
         state = replace(old, entries=entries)
         if self._desk.ground is None:
             return state
         state = replace(state, at=report.head or "", at_base=report.base or "")
-        if report.status != "complete":
+        if report.status != "complete" or unsaid:
             return state
         return replace(
             state,
@@ -229,10 +239,16 @@ class _Delivery:
             scope=scope.words() if scope else "",
             converged=bool(scope and scope.since and complete and not news),
             resolved=[thread.entry.id for thread in self._resolved],
-            notes=self._notes,
+            notes=[*self._refusals(), *self._notes],
             again=self._desk.url,
         )
         return summary.render(self._report, view, marker, limit)
+
+    def _refusals(self) -> Sequence[str]:
+        if not self._refused:
+            return ()
+        count = plural(len(self._refused), "comment")
+        return (f"The forge did not take {count} at the lines: the text stands above.",)
 
     def _links(self) -> Mapping[str, str]:
         return {thread.entry.id: thread.opening.url for thread in self._now.threads}

@@ -231,6 +231,9 @@ def test_what_cannot_be_posted_stands_in_the_summary(world: GitHubWorld) -> None
     for title in ("eval( is wrong", "sleep( is wrong", "secret( is wrong"):
         assert title in world.summary()
     assert "does is not what it says" in world.summary()
+    world.hub.faults.clear()
+    assert world.run().code == 0
+    assert len(world.said()) == 3
 
 
 def test_what_nothing_can_be_told_of_stands_in_the_job(
