@@ -27,6 +27,10 @@ key that is not listed here. `reviewbot config` prints every value with where it
 `reviewbot config --schema` prints the JSON Schema, for editors. Options on the command line go
 before the file. Keys and addresses are never read from a file, only from the environment.
 
+`reviewbot diff` reads the file that lies in the working tree, `reviewbot ci` the one at the commit
+where the pull request left its target branch. `auto_review`, `max_review_comments`, `resolve`,
+`summary_when_clean` and `on_failure` are for pull requests only ([GitHub](github.md)).
+
 """
 
 _HEAD = """\

@@ -1,0 +1,77 @@
+"""What the documents show is what the program makes, and what they point to is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Repo
+from fake_gateway import FakeGateway
+from worlds import GitHubWorld, github_world
+
+from reviewbot import demo
+from reviewbot.demo.gateway import replaying
+from reviewbot.pull_request import Order
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
+
+# --- excerpts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demonstrated(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitHubWorld]:
+    """The demo's branch as a pull request that was reviewed with the recorded answers."""
+    with (
+        github_world(repo, fake, tmp_path) as world,
+        replaying(demo._recorded()) as url,
+    ):
+        repo.git("switch", "--quiet", "--orphan", "sample")
+        demo._commit(repo.folder, "base", "A small shop")
+        repo.git("switch", "--quiet", "--create", "checkout")
+        demo._commit(repo.folder, "head", "Coupons, search and paging")
+        world.pull = world.hub.open_pull(base="sample", head="checkout")
+        assert world.run(order=Order({}), AI_GATEWAY_URL=url).code == 0
+        yield world
+
+
+def test_the_readme_shows_what_stands_on_a_pull_request(demonstrated: GitHubWorld) -> None:
+    made = [*(said.body for said in demonstrated.said()), demonstrated.summary()]
+    lines = {_unlinked(line) for text in made for line in text.splitlines()}
+    quoted = [line[2:] for line in README.splitlines() if re.match(r">( |$)", line)]
+    assert len(quoted) > 30
+    parts = [part for line in quoted for part in line.split("[…]") if " calls (" not in line]
+    assert [part for part in parts if not any(part.strip() in line for line in lines)] == []
+
+
+def _unlinked(line: str) -> str:
+    return re.sub(r"\[(`[^`]+`)\]\(http[^)]+\)", r"\1", line)
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)", page.read_text("utf-8"))
+    targets = [(page.parent / path if path else page, anchor) for path, anchor in links]
+    assert [target for target, _ in targets if not target.exists()] == []
+    assert [each for each in targets if each[1] and each[1] not in _anchors(each[0])] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub names them in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_the_page_on_github_names_all_examples() -> None:
+    page = (ROOT / "docs/github.md").read_text("utf-8")
+    names = [file.name for file in (ROOT / "examples/github").iterdir()]
+    assert [name for name in names if f"../examples/github/{name}" not in page] == []
