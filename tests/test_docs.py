@@ -75,3 +75,19 @@ def test_the_page_on_github_names_all_examples() -> None:
     page = (ROOT / "docs/github.md").read_text("utf-8")
     names = [file.name for file in (ROOT / "examples/github").iterdir()]
     assert [name for name in names if f"../examples/github/{name}" not in page] == []
+
+
+def test_what_the_page_on_github_explains_is_what_the_program_says() -> None:
+    page = (ROOT / "docs/github.md").read_text("utf-8")
+    seen = re.findall(
+        r"^\| ([^|]*`[^|]*) \|", page.partition("## When something is wrong")[2], re.MULTILINE
+    )
+    said = [
+        part.strip()
+        for cell in seen
+        for code in re.findall(r"`([^`]+)`", cell)
+        for part in code.split("…")
+    ]
+    source = "\n".join(file.read_text("utf-8") for file in (ROOT / "reviewbot").rglob("*.py"))
+    assert len(said) > 8
+    assert [words for words in said if words not in source] == []
