@@ -73,13 +73,20 @@ def run(
     if reason := _keyless(job, order, environment):
         return Ending(0, "skipped", reason)
     sight = forge.look()
-    if ending := _too_late(job, sight.pull) or _heard(job, forge):
+    if ending := _too_late(job, order, sight.pull) or _heard(job, forge):
         return ending
     check = _Check(job, forge, sight.pull, progress)
     check.set("pending", "under review")
     ending = _Run(job, forge, order, sight).ending(environment, progress)
-    check.set(_STATES.get(ending.code, "error"), ending.words)
+    check.set(_state(ending), ending.words)
     return ending
+
+
+def _state(ending: Ending) -> State:
+    """What to show at the head; one that was left during its review has passed none."""
+    if ending.status == "superseded":
+        return "error"
+    return _STATES.get(ending.code, "error")
 
 
 _STATES: Mapping[int, State] = {0: "success", 1: "failure"}
@@ -96,11 +103,13 @@ def _keyless(job: Job, order: Order, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def _too_late(job: Job, pull: PullRequest) -> Ending | None:
+def _too_late(job: Job, order: Order, pull: PullRequest) -> Ending | None:
+    """The job's own head counts, and that of its report where the job has none."""
     if not pull.open:
         return Ending(0, "skipped", "the pull request is closed")
-    if job.head and job.head != pull.head:
-        return Ending(0, "superseded", f"{pull.head[:10]} was pushed after {job.head[:10]}")
+    head = job.head or (order.report.head if order.report else None)
+    if head and head != pull.head:
+        return Ending(0, "superseded", f"{pull.head[:10]} was pushed after {head[:10]}")
     return None
 
 
