@@ -7,7 +7,8 @@ believed; a marker that somebody else has written means nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -71,7 +72,8 @@ class Entry:
 
     Its lines are those of the last run. `digests` has one for each of its lines (text and
     occurrence). `commented` says whether it has a comment of its own; of one that stands in the
-    summary only, the `body` is kept. `edited`: its lines have changed since it was last found.
+    summary only, the `body` is kept. `said_at` is the head it was said at; `waiting`: its comment
+    could not be posted yet. `edited`: its lines have changed since it was last found.
     """
 
     id: str
@@ -87,6 +89,8 @@ class Entry:
     body: str = ""
     state: Literal["open", "fixed", "dismissed"] = "open"
     commented: bool = False
+    said_at: str = ""
+    waiting: bool = False
     edited: bool = False
     dismissal: Dismissal | None = None
 
@@ -104,6 +108,7 @@ class State:
     base: str | None = None
     target: str = ""
     rules: str = ""
+    status: str = ""
     at: str = ""
     at_base: str = ""
     entries: tuple[Entry, ...] = ()
@@ -167,26 +172,48 @@ class _Said:
 _SAID = TypeAdapter(_Said)
 
 
-def state_marker(state: State, limit: int) -> str:
+def state_marker(state: State, limit: int) -> tuple[str, int]:
     """The marker that a summary begins with, in at most `limit` characters.
 
-    Where there is too much to remember, what the threads' own markers hold goes last.
+    Where there is too much to remember, what the threads' own markers hold goes first. With other
+    findings left out, the watermark goes too: the next review finds them again.
+
+    Returns:
+        The marker, and how many findings are left out of it.
     """
     for entries in _ever_less(state.entries):
-        content = _STATE.dump_json(replace(state, entries=entries), exclude_defaults=True)
+        forgotten = _forgotten(state.entries, entries)
+        kept = replace(state, entries=entries, watermark=None if forgotten else state.watermark)
+        content = _STATE.dump_json(kept, exclude_defaults=True)
         written = marker.write(STATE, content.decode())
         if len(written) <= limit:
             break
-    return written
+    return written, forgotten
+
+
+def _forgotten(entries: Iterable[Entry], kept: Iterable[Entry]) -> int:
+    """How many are lost: what is open and has a comment comes back by its marker."""
+    names = {entry.fingerprint for entry in kept}
+    return sum(
+        entry.fingerprint not in names
+        and not (entry.commented and entry.state == "open")
+        and entry.state != "fixed"
+        for entry in entries
+    )
 
 
 def _ever_less(entries: tuple[Entry, ...]) -> Iterator[tuple[Entry, ...]]:
-    """The entries; the same without what they can do without; the most severe ones of them."""
+    """The entries; the same without what they can do without; the most telling ones of them."""
     yield entries
     entries = tuple(replace(each, body="", digests=each.digests[:3]) for each in entries)
     yield entries
     entries = tuple(each for each in entries if each.state != "fixed" or not each.commented)
-    entries = tuple(sorted(entries, key=lambda each: (each.commented, each.severity.rank)))
+    entries = tuple(
+        sorted(
+            entries,
+            key=lambda each: (each.commented and each.state == "open", each.severity.rank),
+        )
+    )
     while entries:
         yield entries
         entries = entries[: len(entries) // 2]
@@ -254,8 +281,8 @@ def _thread(discussion: Discussion) -> Thread | None:
     return Thread(discussion, said.entry, said.at)
 
 
-def entry_of(comment: Comment) -> Entry:
-    """What to remember of a finding."""
+def entry_of(comment: Comment, head: str) -> Entry:
+    """What to remember of a finding that is said at `head`."""
     return Entry(
         id=comment.id,
         fingerprint=comment.fingerprint,
@@ -268,14 +295,15 @@ def entry_of(comment: Comment) -> Entry:
         severity=comment.severity,
         title=comment.title,
         body=comment.body,
+        said_at=head,
     )
 
 
 def settled(entries: Iterable[Entry], threads: Iterable[Thread]) -> tuple[Entry, ...]:
     """The entries, told which of them have a comment of their own."""
-    posted = {thread.entry.fingerprint for thread in threads}
+    posted = {(thread.entry.fingerprint, thread.at) for thread in threads}
     return tuple(
-        replace(entry, commented=True, body="") if entry.fingerprint in posted else entry
+        _commented(entry) if (entry.fingerprint, entry.said_at) in posted else entry
         for entry in entries
     )
 
@@ -295,16 +323,36 @@ def paused(history: History, may_write: Trust) -> str | None:
 
 def remembered(history: History, may_write: Trust) -> tuple[Entry, ...]:
     """All findings that the pull request was told of, with what people have made of them since."""
-    threads = {thread.entry.fingerprint: thread for thread in history.threads}  # the latest counts
-    entries = {entry.fingerprint: entry for entry in history.state.entries}
-    for fingerprint, thread in threads.items():
-        entry = entries.get(fingerprint, thread.entry)
-        entries[fingerprint] = replace(entry, commented=True, body="")
-    commanded = _commanded(history, entries.values(), may_write)
+    threads: dict[str, list[Thread]] = defaultdict(list)
+    for thread in history.threads:
+        threads[thread.entry.fingerprint].append(thread)
+    known = {entry.fingerprint: entry for entry in history.state.entries}
+    pairs = [_with_thread(known.get(each), threads[each]) for each in {**known, **threads}]
+    commanded = _commanded(history, [entry for entry, _ in pairs], may_write)
     return tuple(
-        _judged(entry, threads.get(entry.fingerprint), commanded.get(entry.id), may_write)
-        for entry in entries.values()
+        _judged(entry, thread, commanded.get(entry.id), may_write) for entry, thread in pairs
     )
+
+
+def _with_thread(entry: Entry | None, threads: Sequence[Thread]) -> tuple[Entry, Thread | None]:
+    """What is known of a finding, with the thread that it has now.
+
+    A finding that was fixed and came back is said anew: older threads are none of its own. Where a
+    run got no further than to its comment, the thread tells more than the state.
+    """
+    places = [thread.at for thread in threads]
+    own = places.index(entry.said_at) if entry and entry.said_at in places else None
+    is_new = entry is None or own not in (None, len(threads) - 1)
+    if entry and entry.state == "fixed" and own is None:
+        is_new = bool(threads) and not threads[-1].discussion.resolved
+    if is_new:
+        return _commented(replace(threads[-1].entry, said_at=places[-1])), threads[-1]
+    assert entry is not None
+    return (entry, None) if own is None else (_commented(entry), threads[own])
+
+
+def _commented(entry: Entry) -> Entry:
+    return replace(entry, commented=True, waiting=False, body="")
 
 
 def _commanded(
@@ -315,18 +363,18 @@ def _commanded(
     dismissed = {}
     for remark in history.remarks:
         if remark.command.verb == "dismiss":
-            named, reason = dismissal_words(remark)
+            named, reason = _dismissal(remark, ids)
             if named in ids and may_write(remark.note.author):
                 note = remark.note
                 dismissed[named] = Dismissal(note.author, note.at, reason, "command")
     return dismissed
 
 
-def dismissal_words(remark: Remark) -> tuple[str, str]:
+def _dismissal(remark: Remark, ids: Container[str]) -> tuple[str, str]:
     """The id that a dismissal names, and its reason; in a thread the id may be left out."""
     first, _, rest = remark.command.argument.partition(" ")
     named = first.strip("`").lower()
-    if remark.thread and named != remark.thread.entry.id:
+    if remark.thread and named not in ids:
         return remark.thread.entry.id, remark.command.argument
     return named, rest.strip()
 
@@ -337,18 +385,9 @@ def _judged(
     """The entry in the state that people have put it into."""
     if entry.state == "fixed":
         return entry
-    dismissal = commanded or _lasting(entry) or _shown(entry, thread, may_write)
-    if dismissal:
-        return replace(entry, state="dismissed", dismissal=dismissal)
-    if thread and thread.discussion.resolved and thread.discussion.resolved_by is None:
-        return replace(entry, state="fixed", dismissal=None)  # by a run that got no further
-    return replace(entry, state="open", dismissal=None)
-
-
-def _lasting(entry: Entry) -> Dismissal | None:
-    """A dismissal that nobody can take back by what the thread shows."""
-    dismissal = entry.dismissal
-    return dismissal if dismissal and dismissal.how in ("command", "deleted") else None
+    told = entry.dismissal if entry.dismissal and entry.dismissal.how == "command" else None
+    dismissal = commanded or told or _shown(entry, thread, may_write)
+    return replace(entry, state="dismissed" if dismissal else "open", dismissal=dismissal)
 
 
 def _shown(entry: Entry, thread: Thread | None, may_write: Trust) -> Dismissal | None:

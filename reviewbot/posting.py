@@ -140,8 +140,9 @@ class _Delivery:
         return ()
 
     def _said(self, comment: Comment) -> tuple[Comment, str]:
-        entry = replace(history.entry_of(comment), commented=True, body="")
-        marker = history.finding_marker(entry, self._report.head or "")
+        head = self._report.head or ""
+        entry = replace(history.entry_of(comment, head), commented=True, body="")
+        marker = history.finding_marker(entry, head)
         return comment, comment_text.render(comment, marker)
 
     def _there(self) -> frozenset[str]:
@@ -177,7 +178,10 @@ class _Delivery:
         if self._is_quiet() or self._is_known(state):
             return
         limit = self._forge.body_limit
-        marker = history.state_marker(state, int(limit * STATE_SHARE))
+        marker, forgotten = history.state_marker(state, int(limit * STATE_SHARE))
+        if forgotten:
+            count = plural(forgotten, "finding")
+            self._notes.append(f"{count} cannot be remembered here: the next review is a full one.")
         self._write(self._text(marker, limit))
         if self._now.summary is None:
             self._look()
@@ -213,13 +217,15 @@ class _Delivery:
         What was to be posted and is not there is left to the next run.
         """
         old, report, unsaid = self._before.state, self._report, self._unsaid()
-        kept = [entry for entry in self._plan.entries if entry.fingerprint not in unsaid]
-        entries = history.settled(kept, self._now.threads)
-        state = replace(old, entries=entries)
+        entries = history.settled(
+            (replace(each, waiting=each.fingerprint in unsaid) for each in self._plan.entries),
+            self._now.threads,
+        )
+        state = replace(old, entries=entries, status=report.status)
         if self._desk.ground is None:
             return state
         state = replace(state, at=report.head or "", at_base=report.base or "")
-        if report.status != "complete" or unsaid:
+        if report.status != "complete":
             return state
         return replace(
             state,
@@ -251,7 +257,10 @@ class _Delivery:
         return (f"The forge did not take {count} at the lines: the text stands above.",)
 
     def _links(self) -> Mapping[str, str]:
-        return {thread.entry.id: thread.opening.url for thread in self._now.threads}
+        """Where the findings have their comments."""
+        urls = {(each.entry.fingerprint, each.at): each.opening.url for each in self._now.threads}
+        places = {each.id: (each.fingerprint, each.said_at) for each in self._plan.entries}
+        return {name: urls[place] for name, place in places.items() if place in urls}
 
 
 def _plan(report: Report, before: History, desk: Desk) -> Plan:

@@ -7,15 +7,16 @@ said again, what is mended is resolved. It is the same for every forge.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity
 from reviewbot.history import Entry, Thread, entry_of
-from reviewbot.merging import SAME
+from reviewbot.merging import ID_LENGTH, SAME
 from reviewbot.report import Report, ranked
 from reviewbot.scope import Moves, Scope
+from reviewbot.text import digest
 
 LOUD = Severity.HIGH  # what is as bad as this is said also where less would be noise
 
@@ -68,13 +69,12 @@ def plan(
         placeable: whether the forge takes a comment at its lines.
         most: how many comments to post at lines.
     """
+    head = report.head or ""
     old = [_moved(entry, ground) for entry in entries]
     known, met = _compared(ranked(report.findings), old, ground.scope)
     standing = [comment for comment in known if comment.state != "dropped"]
-    now = [_today(each, met.get(each.entry.fingerprint), report, standing) for each in old]
-    fresh = [comment for comment in known if comment.state == "new"]
-    places = _Places(old)
-    post = [comment for comment in fresh if placeable(comment) and places.take(comment)]
+    read = _read(report)
+    now = [_today(each, met.get(each.entry.fingerprint), read, standing) for each in old]
     fixed = {
         entry.fingerprint
         for each, entry in zip(old, now, strict=True)
@@ -85,19 +85,43 @@ def plan(
         for entry in now
         if entry.fingerprint in fixed or (entry.state == "open" and entry.fingerprint not in met)
     ]
+    fresh = [comment for comment in known if comment.state == "new"]
+    late = {entry.fingerprint for entry in now if entry.waiting and entry.state == "open"}
+    unsaid = [*fresh, *(each for each in (*known, *recalled) if each.fingerprint in late)]
+    places = _Places(each for each in old if each.entry.fingerprint not in late)
+    post = [comment for comment in ranked(unsaid) if placeable(comment) and places.take(comment)]
     back = {comment.fingerprint for comment in fresh}  # what was fixed once may come back
-    kept = [entry for entry in now if entry.fingerprint not in back]
+    kept = [
+        replace(entry, said_at=head, waiting=False) if entry.fingerprint in late else entry
+        for entry in now
+        if entry.fingerprint not in back
+    ]
     return Plan(
         report=replace(report, findings=tuple(ranked((*known, *recalled)))),
         post=tuple(post[:most]),
-        resolve=tuple(
-            thread
-            for thread in threads
-            if thread.entry.fingerprint in fixed
-            and not (thread.discussion.resolved or thread.answered)
-        ),
-        entries=(*kept, *map(entry_of, fresh)),
+        resolve=tuple(_mended(threads, now, fixed)),
+        entries=(*kept, *(entry_of(comment, head) for comment in fresh)),
     )
+
+
+def _mended(
+    threads: Iterable[Thread], entries: Iterable[Entry], fixed: Container[str]
+) -> Iterator[Thread]:
+    """The threads of what is fixed, where nobody has resolved or answered them."""
+    said = {(entry.fingerprint, entry.said_at) for entry in entries if entry.fingerprint in fixed}
+    for thread in threads:
+        mine = (thread.entry.fingerprint, thread.at) in said
+        if mine and not (thread.discussion.resolved or thread.answered):
+            yield thread
+
+
+def _read(report: Report) -> Mapping[str, frozenset[str]]:
+    """The checklists that each file was read with."""
+    read: dict[str, set[str]] = defaultdict(set)
+    for entry in report.coverage:
+        if entry.status == "reviewed":
+            read[entry.path].add(entry.checklist)
+    return {path: frozenset(checklists) for path, checklists in read.items()}
 
 
 def carried(report: Report, entries: Sequence[Entry]) -> Plan:
@@ -153,14 +177,22 @@ class _Old:
         """Whether a finding of this review is the one that was said.
 
         Never by its words: models rephrase; never by a line's number or text alone: lines move,
-        and stand more than once.
+        and stand more than once. The text counts where the lines are lost, or were edited: they
+        may have been moved elsewhere.
         """
         if not set(comment.checklists) & set(self.entry.checklists):
             return False
         if comment.line is None:
             return comment.fingerprint == self.entry.fingerprint
+        if self.span is not None and not self.entry.edited:
+            return self.overlaps(comment)
         shared = comment.path == self.path and set(comment.digests) & set(self.entry.digests)
         return bool(shared) or self.overlaps(comment)
+
+    def is_outgrown(self, comment: Comment) -> bool:
+        """Whether the code was dismissed before it was edited into something worse."""
+        edited = self.entry.state == "dismissed" and self.entry.edited
+        return edited and not self.entry.severity.at_least(comment.severity)
 
     def overlaps(self, comment: Comment) -> bool:
         """Whether they stand at the same lines."""
@@ -207,11 +239,12 @@ def _compared(
     by_path: dict[str, list[_Old]] = defaultdict(list)
     for each in old:
         by_path[each.path].append(each)
+    taken = {each.entry.fingerprint for each in old if each.entry.state != "fixed"}
     known, met = [], {}
     for comment in comments:
         same = None if comment.state == "dropped" else _same(comment, by_path[comment.path])
         if same is None:
-            known.append(_new(comment, scope))
+            known.append(_new(_renamed(comment, taken), scope))
         elif same.fingerprint in met:
             known.append(_dropped(comment, f"{SAME} {same.id}"))
         else:
@@ -220,9 +253,21 @@ def _compared(
     return known, met
 
 
+def _renamed(comment: Comment, taken: Container[str]) -> Comment:
+    """The comment under a name of its own: the text of a line may come back somewhere else."""
+    while comment.fingerprint in taken:
+        name = digest("again", comment.fingerprint)
+        comment = replace(comment, fingerprint=name, id=name[:ID_LENGTH])
+    return comment
+
+
 def _same(comment: Comment, old: Iterable[_Old]) -> Entry | None:
     """What was said before of the same; the very same first, then what is open."""
-    found = [each.entry for each in old if each.entry.state != "fixed" and each.is_same(comment)]
+    found = [
+        each.entry
+        for each in old
+        if each.entry.state != "fixed" and each.is_same(comment) and not each.is_outgrown(comment)
+    ]
     found.sort(key=lambda each: (each.fingerprint != comment.fingerprint, each.state != "open"))
     return found[0] if found else None
 
@@ -252,7 +297,12 @@ def _dropped(comment: Comment, reason: str) -> Comment:
     return replace(comment, state="dropped", drop_reason=reason)
 
 
-def _today(old: _Old, again: Comment | None, report: Report, standing: Iterable[Comment]) -> Entry:
+def _today(
+    old: _Old,
+    again: Comment | None,
+    read: Mapping[str, frozenset[str]],
+    standing: Iterable[Comment],
+) -> Entry:
     """What becomes of an entry in this review."""
     entry = replace(old.entry, path=old.path)
     if again is not None:
@@ -266,26 +316,21 @@ def _today(old: _Old, again: Comment | None, report: Report, standing: Iterable[
         )
     elif old.span is not None:
         entry = replace(entry, line=old.span.start, end_line=old.span.stop - 1)
-    if again is None and entry.state == "open" and _is_fixed(old, report, standing):
+    if again is None and entry.state == "open" and _is_fixed(old, read, standing):
         return replace(entry, state="fixed")
     return entry
 
 
-def _is_fixed(old: _Old, report: Report, standing: Iterable[Comment]) -> bool:
+def _is_fixed(old: _Old, read: Mapping[str, frozenset[str]], standing: Iterable[Comment]) -> bool:
     """The code changed, the file was reviewed again, and no finding is there now.
 
     That a finding is not repeated says nothing: models forget.
     """
     if old.gone:
         return True
-    reviewed = {
-        entry.checklist
-        for entry in report.coverage
-        if entry.path == old.path and entry.status == "reviewed"
-    }
     return (
         old.entry.edited
-        and reviewed.issuperset(old.entry.checklists)
+        and read.get(old.path, frozenset()).issuperset(old.entry.checklists)
         and not any(map(old.overlaps, standing))
     )
 

@@ -49,7 +49,7 @@ def note(body: str, author: str = BOT, **changes: Any) -> Note:
 
 
 def entry(**changes: Any) -> Entry:
-    made = history.entry_of(comment(digests=("d3",)))
+    made = history.entry_of(comment(digests=("d3",)), HEAD)
     values: dict[str, Any] = {"commented": True, "body": ""}
     return replace(made, **(values | changes))
 
@@ -124,6 +124,7 @@ def states(plan: Plan) -> dict[str, str]:
     return {each.title: each.state for each in plan.report.findings}
 
 
+EDITED = Where(Moved("app.py", 3, 3, changed=True))
 NEW = comment(digests=("d3",))
 REWORDED = replace(NEW, title="Other words", body="Said otherwise.", fingerprint="e" * 64)
 
@@ -142,7 +143,6 @@ def test_what_is_new_is_posted() -> None:
     [
         pytest.param(NEW, id="the same"),
         pytest.param(REWORDED, id="reworded, at the same line"),
-        pytest.param(replace(REWORDED, line=90, end_line=90), id="the line moved"),
         pytest.param(replace(REWORDED, digests=("d9",)), id="the line was edited"),
         pytest.param(
             replace(REWORDED, line=2, end_line=5, digests=("x", "d3")), id="a wider range"
@@ -170,6 +170,39 @@ def test_what_was_said_is_not_said_again(again: Comment) -> None:
 )
 def test_what_is_another_matter_is_posted(other: Comment) -> None:
     assert planned(report(other), entry()).post == (other,)
+
+
+def test_a_line_that_was_cut_out_and_put_elsewhere_is_known_by_its_text() -> None:
+    moved = replace(REWORDED, line=90, end_line=90)
+    plan = planned(report(moved), entry(), on=ground(EDITED))
+    assert plan.post == ()
+    assert states(plan) == {"Other words": "open"}
+
+
+def test_a_copy_of_a_line_above_it_is_another_matter() -> None:
+    copy = replace(NEW, line=1, end_line=1)  # the first of two equal lines: the old one's digest
+    old = replace(NEW, digests=("d3 again",), fingerprint="9" * 64)
+    for state in ("open", "dismissed"):
+        plan = planned(report(copy, old), entry(state=state))
+        assert [each.line for each in plan.post] == [1]
+        assert plan.post[0].fingerprint != NEW.fingerprint
+        assert len(plan.entries) == len({each.fingerprint for each in plan.entries}) == 2
+        assert sorted(each.state for each in plan.report.findings) == sorted(["new", state])
+
+
+def test_a_dismissed_nit_that_becomes_a_defect_is_raised() -> None:
+    nit = entry(state="dismissed", severity=Severity.LOW)
+    worse = replace(REWORDED, digests=("d9",), severity=Severity.CRITICAL)
+    assert len(planned(report(worse), nit, on=ground(EDITED)).post) == 1
+    as_bad = replace(worse, severity=Severity.LOW)
+    assert planned(report(as_bad), nit, on=ground(EDITED)).post == ()
+
+
+def test_what_could_not_be_posted_is_posted_though_the_model_forgets_it() -> None:
+    late = entry(commented=False, waiting=True, said_at="b" * 40, body="It fails.")
+    plan = planned(report(), late)
+    assert [(each.id, each.body) for each in plan.post] == [(late.id, "It fails.")]
+    assert [(each.waiting, each.said_at) for each in plan.entries] == [(False, HEAD)]
 
 
 def test_the_old_words_stay_with_the_worse_of_two_severities() -> None:
@@ -242,8 +275,6 @@ def test_old_lines_get_new_grave_findings(severity: Severity) -> None:
 
 
 # --- fixed, or only not repeated ----------------------------------------------------------------
-
-EDITED = Where(Moved("app.py", 3, 3, changed=True))
 
 
 def known(of: Entry, *answers: Note, **changes: Any) -> Sequence[Thread]:
@@ -368,7 +399,7 @@ def test_where_nothing_is_known_of_the_code_all_stays_open() -> None:
             None,
             id="eve",
         ),
-        pytest.param(discussion(entry(), resolved=True), "fixed", None, id="by a run cut short"),
+        pytest.param(discussion(entry(), resolved=True), "open", None, id="nobody knows by whom"),
     ],
 )
 def test_people_with_write_access_dismiss(made: Discussion, state: str, how: str | None) -> None:
@@ -435,7 +466,7 @@ def test_the_last_word_of_a_writer_pauses(remarks: list[Remark], who: str | None
 def test_a_forged_marker_is_ignored() -> None:
     forged = note(history.finding_marker(entry(), HEAD), EVE)
     quoted = note("> " + history.finding_marker(entry(), HEAD))
-    state = note(history.state_marker(State(watermark=HEAD), 10_000), EVE)
+    state = note(history.state_marker(State(watermark=HEAD), 10_000)[0], EVE)
     found = history.read(
         [discussion(entry(), opening=forged), discussion(entry(), opening=quoted)], [state]
     )
@@ -443,13 +474,14 @@ def test_a_forged_marker_is_ignored() -> None:
 
 
 def test_the_state_comes_back_from_the_summary() -> None:
-    state = State(HEAD, "b" * 40, "main", "r", HEAD, "b" * 40, (entry(), entry(state="fixed")))
-    found = history.read([], [note(history.state_marker(state, 10_000) + "\n## reviewbot")])
+    entries = (entry(), entry(state="fixed"))
+    state = State(HEAD, "b" * 40, "main", "r", "complete", HEAD, "b" * 40, entries)
+    found = history.read([], [note(history.state_marker(state, 10_000)[0] + "\n## reviewbot")])
     assert found.state == state
 
 
 def test_a_damaged_summary_is_written_over() -> None:
-    body = history.state_marker(State(watermark=HEAD), 10_000)
+    body = history.state_marker(State(watermark=HEAD), 10_000)[0]
     found = history.read([], [note(body[:40] + "x" + body[41:], id="7")])
     assert (found.summary, found.state) == ("7", State())
 
@@ -462,7 +494,7 @@ def test_what_two_runs_have_said_at_once_is_known_as_said_twice() -> None:
         discussion(entry(), id="T2", opening=opening("10")),
         discussion(entry(), id="T1", opening=opening("9")),
     ]
-    summaries = [note(history.state_marker(State(), 10_000), id=id_) for id_ in ("5", "6")]
+    summaries = [note(history.state_marker(State(), 10_000)[0], id=id_) for id_ in ("5", "6")]
     found = history.read(both, summaries)
     assert [each.discussion.id for each in found.threads] == ["T1"]
     assert [each.discussion.id for each in found.repeated] == ["T2"]
@@ -482,9 +514,10 @@ def test_too_much_to_remember_is_cut_to_the_limit_with_the_rarest_kept() -> None
         )
 
     state = State(watermark=HEAD, entries=tuple(map(one, range(3000))))
-    body = history.state_marker(state, 40_000)
+    body, forgotten = history.state_marker(state, 40_000)
     assert len(body) <= 40_000
     kept = history.read([], [note(body)]).state
-    assert kept.watermark == HEAD
+    assert kept.watermark is None  # so that the next review is a full one
+    assert forgotten == 1500 - sum(not each.commented for each in kept.entries) > 0
     assert len(kept.entries) > 100
     assert not kept.entries[0].commented
