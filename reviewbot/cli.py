@@ -340,20 +340,7 @@ def ci(context: click.Context, /, **options: Any) -> int:
 
 @cli.command()
 @click.argument("report", type=click.File("r", encoding="utf-8"))
-@click.option(
-    "--fail-on",
-    type=click.Choice((*SEVERITIES, "none")),
-    help="Exit with 1 on a finding of this severity or worse.",
-    **_variable("FAIL_ON"),
-)
-@click.option(
-    "--checklist",
-    "checklists",
-    metavar="NAME,…",
-    callback=_names,
-    help="Checklists that the report must have run.",
-    **_variable("CHECKLISTS"),
-)
+@_settings
 @_REPORT
 @_CI_CONFIG
 @click.pass_context
@@ -362,7 +349,8 @@ def post(context: click.Context, /, **options: Any) -> int:
 
     So the key of the gateway and the token that may write need never be in one job. The report is
     held against the diff of the pull request: comments whose lines are not there go into the
-    summary, and files that it does not speak of make the review incomplete.
+    summary, and files that it does not speak of make the review incomplete. Give it the settings
+    that the other job had, or none to either: with others, each review is a full one.
     """
     from reviewbot.pull_request import Order  # noqa: PLC0415
     from reviewbot.report import from_json  # noqa: PLC0415

@@ -205,6 +205,13 @@ class Config(BaseModel):
         Field(description="whether a review that failed or is incomplete fails the CI job"),
     ] = "fail"
 
+    @property
+    def shown_from(self) -> Severity:
+        """The least severity that is shown: whatever makes the exit code 1 is."""
+        if self.fail_on == "none":
+            return self.min_severity
+        return max(self.min_severity, Severity(self.fail_on), key=lambda level: level.rank)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -27,7 +27,7 @@ MODELS: Mapping[Effort, str] = {
 _NO_RULES = {
     *("budget", "jobs", "timeout", "call_timeout", "auto_review"),
     *("fail_on", "on_failure", "max_review_comments", "resolve", "summary_when_clean"),
-    *("checklists", "model", "effort"),
+    *("checklists", "model", "effort", "min_severity"),
 }
 
 
@@ -166,12 +166,13 @@ def _model(checklist: Checklist, settings: Settings) -> str:
 
 def rules(house: House) -> str:
     """A digest of all that decides what is reviewed and how."""
-    deciding = house.settings.config.model_dump(mode="json", exclude=_NO_RULES)
+    settings = house.settings.config
+    deciding = settings.model_dump(mode="json", exclude=_NO_RULES)
     asked = [
         (checklist.name, model, house.sources[f"{checklist.name}.md"])
         for checklist, model in choose(house)
     ]
-    return digest(json.dumps([deciding, asked], sort_keys=True))
+    return digest(json.dumps([deciding, settings.shown_from, asked], sort_keys=True))
 
 
 def proposed(

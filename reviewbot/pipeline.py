@@ -14,7 +14,7 @@ from reviewbot.change import Change
 from reviewbot.checklists import Checklist
 from reviewbot.config import Config
 from reviewbot.errors import InterruptedReview
-from reviewbot.findings import ItemAnswer, Severity, Status
+from reviewbot.findings import ItemAnswer, Status
 from reviewbot.merging import merge
 from reviewbot.models import Model, Usage
 from reviewbot.prompt import Background, Request, Room, cut_guides, meant_for, requests
@@ -219,16 +219,9 @@ def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...
     return tuple(ranked(above_threshold(comment, review.config) for comment in comments))
 
 
-def _shown_from(config: Config) -> Severity:
-    """The least severity that is shown: whatever makes the exit code 1 is."""
-    if config.fail_on == "none":
-        return config.min_severity
-    return max(config.min_severity, Severity(config.fail_on), key=lambda level: level.rank)
-
-
 def above_threshold(comment: Comment, config: Config) -> Comment:
     """The comment, dropped where it is too mild to be shown."""
-    threshold = _shown_from(config)
+    threshold = config.shown_from
     if comment.state == "dropped" or comment.severity.at_least(threshold):
         return comment
     return replace(comment, state="dropped", drop_reason=f"below min_severity ({threshold})")

@@ -13,13 +13,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reviewbot import anchors, change, history, house, scope, selection
+from reviewbot import anchors, change, config, history, house, scope, selection
 from reviewbot.change import Span
 from reviewbot.commands import HELP
 from reviewbot.config import reason_to_skip
 from reviewbot.diff import Diff
 from reviewbot.endpoint import endpoint
-from reviewbot.errors import ForgeError, GitError, InterruptedReview, ReadOnlyError, ReviewbotError
+from reviewbot.errors import (
+    ForgeError,
+    GitError,
+    InterruptedReview,
+    ReadOnlyError,
+    ReviewbotError,
+    UsageError,
+)
 from reviewbot.forge import Forge, PullRequest, Remote, Sight, State
 from reviewbot.git import Repository
 from reviewbot.handover import handed_over
@@ -32,6 +39,7 @@ from reviewbot.render import words
 from reviewbot.report import Report, TotalUsage
 from reviewbot.reviewing import reviewed
 from reviewbot.scope import Moves, Scope
+from reviewbot.selection import ATTRIBUTES
 from reviewbot.text import visible
 from reviewbot.threads import Ground
 
@@ -77,7 +85,11 @@ def run(
         return ending
     check = _Check(job, forge, sight.pull, progress)
     check.set("pending", "under review")
-    ending = _Run(job, forge, order, sight).ending(environment, progress)
+    try:
+        ending = _Run(job, forge, order, sight).ending(environment, progress)
+    except (InterruptedReview, SystemExit):
+        check.set("error", "the review was interrupted")
+        raise
     check.set(_state(ending), ending.words)
     return ending
 
@@ -201,6 +213,8 @@ class _Run:
 
     def _stage(self, repository: Repository) -> _Stage:
         """Get the commits, the settings and the change; the desk knows them from then on."""
+        given = config.load({}, self._order.overrides).config  # it holds if nothing else is known
+        self._desk = replace(self._desk, config=given)
         pull, remote = self._pull, self._forge.remote()
         base = self._base = self._merge_base(repository)
         _fetch(repository, remote, [base, pull.head])
@@ -210,12 +224,9 @@ class _Run:
         span = Span(f"#{pull.number}", base, pull.head, base, pull.head)
         the_change = change.from_repository(repository, span)
         earlier = _Earlier(repository, remote, self._history.state, the_change.diff)
-        new = self._scope(earlier)
-        chosen = selection.select(
-            the_change.diff.files,
-            {"path_filters": rules.settings.config.path_filters},
-            the_change.attributes,
-        )
+        filters = {"path_filters": rules.settings.config.path_filters}
+        new = self._scope(earlier, filters)
+        chosen = selection.select(the_change.diff.files, filters, the_change.attributes)
         review = Review(
             change=the_change,
             selection=scope.narrowed(chosen, new),
@@ -239,7 +250,7 @@ class _Run:
             return repository.merge_base(tip, head)
         return self._forge.merge_base(self._pull)
 
-    def _scope(self, earlier: _Earlier) -> Scope:
+    def _scope(self, earlier: _Earlier, filters: Mapping[str, Sequence[str]]) -> Scope:
         """What is new since the last complete review, or why all of it counts as new."""
         state = self._history.state
         if any(command.verb == "full review" for command in self._job.commands):
@@ -250,7 +261,7 @@ class _Run:
             return scope.everything(f"it went to {visible(state.target)} before")
         if state.rules != self._desk.rules:
             return scope.everything("the configuration has changed")
-        return earlier.scope()
+        return earlier.scope(filters)
 
     def _unwanted(self, stage: _Stage) -> str:
         """Why nobody wants this review now; what is asked for outright is always wanted."""
@@ -303,7 +314,7 @@ class _Run:
 
     def _code(self, delivery: Delivery, failure: ReviewbotError | None) -> int:
         code = delivery.report.exit_code(self._desk.config.fail_on)
-        if failure and code != 1:
+        if failure and (code != 1 or failure.exit_code == UsageError.exit_code):
             code = failure.exit_code
         problem = delivery.problem
         if code in (0, 3) and problem and not isinstance(problem, ReadOnlyError):
@@ -328,15 +339,18 @@ class _Earlier:
             except GitError:
                 continue  # whoever needs it finds that it is not there, and says so
 
-    def scope(self) -> Scope:
-        """What is new since the last complete review."""
+    def scope(self, filters: Mapping[str, Sequence[str]]) -> Scope:
+        """What is new since the last complete review; what it left out was not reviewed."""
         state = self._state
         assert state.watermark
         assert state.base
         before = self._between(state.base, state.watermark)
         if before is None:
             return scope.everything(f"{state.watermark[:10]} cannot be had any more")
-        return scope.since(state.watermark, self._diff, before)
+        paths = [file.path for file in before.files]
+        attributes = self._repository.attributes(paths, ATTRIBUTES, tree=state.base)
+        read = selection.select(before.files, filters, attributes).files
+        return scope.since(state.watermark, self._diff, Diff(read))
 
     def moves(self, head: str, base: str) -> Moves | None:
         """Where the lines of the last run are now."""

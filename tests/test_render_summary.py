@@ -166,7 +166,7 @@ JOB = "https://forge.example/acme/shop/actions/runs/5"
     ("name", "made", "view", "limit"),
     [
         ("clean", CLEAN, View(scope=EVERYTHING), LIMIT),
-        ("new", report(FIRST, SECOND), View(links=LINKS, scope=EVERYTHING, commands=True), LIMIT),
+        ("new", report(FIRST, SECOND), View(links=LINKS, scope=EVERYTHING), LIMIT),
         (
             "mixed",
             MIXED,
@@ -176,7 +176,6 @@ JOB = "https://forge.example/acme/shop/actions/runs/5"
                 scope=SINCE,
                 resolved=("dddddddd",),
                 notes=("The forge did not take 1 comment at their lines: they stand above.",),
-                commands=True,
             ),
             LIMIT,
         ),

@@ -13,6 +13,7 @@ from reviewbot.diff import Diff
 from reviewbot.errors import ForgeError
 from reviewbot.forge import PullRequest, Remote, Sight, State
 from reviewbot.forge.github_api import (
+    FORBIDDEN,
     NOT_FOUND,
     PATIENCE,
     UNPROCESSABLE,
@@ -42,9 +43,9 @@ query Look($owner: String!, $name: String!, $number: Int!, $threads: String, $no
           id isResolved viewerCanResolve
           resolvedBy { login }
           opening: comments(first: 1) {
-            nodes { reactions(content: THUMBS_DOWN, first: 20) { nodes { user { login } } } }
+            nodes { reactions(content: THUMBS_DOWN, first: 100) { nodes { user { login } } } }
           }
-          answers: comments(first: 50) {
+          answers: comments(first: 100) {
             nodes {
               databaseId: fullDatabaseId
               body url createdAt viewerDidAuthor author { login }
@@ -152,7 +153,13 @@ class GitHub:
         page = "per_page=1&page=2"
         path = f"{self._root}/compare/{pull.tip}...{pull.head}?{page}"
         with understood():
-            return str(self._api.ask("GET", path).content["merge_base_commit"]["sha"])
+            answer = self._api.ask("GET", path, fine=(NOT_FOUND,))
+            if answer.status == NOT_FOUND:
+                raise ForgeError(
+                    f"the branch has no history in common with {pull.target}, so there is no "
+                    "change to review"
+                )
+            return str(answer.content["merge_base_commit"]["sha"])
 
     def remote(self) -> Remote:
         """Where its commits can be fetched from."""
@@ -162,7 +169,7 @@ class GitHub:
         """Whether somebody may write to the repository."""
         if login not in self._writers:
             path = f"{self._root}/collaborators/{quote(login, safe='')}/permission"
-            answer = self._api.ask("GET", path, fine=(NOT_FOUND,))
+            answer = self._api.ask("GET", path, fine=(NOT_FOUND, FORBIDDEN))
             with understood():
                 self._writers[login] = answer.content.get("permission") in ("admin", "write")
         return self._writers[login]
@@ -234,7 +241,8 @@ class GitHub:
 
     def acknowledge(self, note: str) -> None:
         """Show somebody that their command was heard."""
-        self._api.ask("POST", f"{self._root}/issues/comments/{note}/reactions", {"content": "+1"})
+        path = f"{self._root}/issues/comments/{note}/reactions"
+        self._api.ask("POST", path, {"content": "+1"}, fine=(NOT_FOUND,))  # deleted meanwhile
 
     def set_status(self, commit: str, state: State, description: str, url: str) -> None:
         """Say at a commit how its review went."""

@@ -28,10 +28,10 @@ PATIENCE = 180.0  # seconds to wait for rate limits in all
 
 _NEEDS = "It needs pull-requests: write and contents: read; statuses: write where a status is set."
 _LIMIT_WORDS = ("rate limit", "abuse detection", "submitted too quickly")
-_UNAUTHORISED, _FORBIDDEN, NOT_FOUND, UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 422, 429
+_UNAUTHORISED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 422, 429
 _GRAPHQL_STATUS = {
-    "FORBIDDEN": _FORBIDDEN,
-    "INSUFFICIENT_SCOPES": _FORBIDDEN,
+    "FORBIDDEN": FORBIDDEN,
+    "INSUFFICIENT_SCOPES": FORBIDDEN,
     "NOT_FOUND": NOT_FOUND,
     "RATE_LIMITED": _TOO_MANY,
 }
@@ -182,10 +182,10 @@ def _limit(answer: Answer) -> float | None:
     after = parsed(headers.get("retry-after"))
     spent = headers.get("x-ratelimit-remaining") == "0"
     limited = answer.status == _TOO_MANY or (
-        answer.status in (_FORBIDDEN, UNPROCESSABLE)
+        answer.status in (FORBIDDEN, UNPROCESSABLE)
         and any(words in answer.words.lower() for words in _LIMIT_WORDS)
     )
-    if not limited and not (answer.status == _FORBIDDEN and (spent or after is not None)):
+    if not limited and not (answer.status == FORBIDDEN and (spent or after is not None)):
         return None
     reset = parsed(headers.get("x-ratelimit-reset"))
     if after is None:
@@ -197,14 +197,14 @@ def refusal(status: int, words: str, *, writing: bool = False) -> ForgeError:
     """The error for a call that GitHub does not take, with what to do about it."""
     if status == _UNAUTHORISED:
         return ForgeError("GitHub does not accept the token (401)", f"Set another. {_NEEDS}")
-    if status == _FORBIDDEN and writing:
+    if status == FORBIDDEN and writing:
         return ReadOnlyError(f"the token may not write here: {words}", _NEEDS)
     if 300 <= status < 400:  # noqa: PLR2004 - redirects
         return ForgeError(
             f"GitHub sends the call elsewhere ({status}), and the token must not follow",
             "Was the repository renamed, or moved? Set its final address.",
         )
-    hint = _NEEDS if status in (_FORBIDDEN, NOT_FOUND) else ""
+    hint = _NEEDS if status in (FORBIDDEN, NOT_FOUND) else ""
     return ForgeError(f"GitHub refuses the call ({status}): {words}", hint)
 
 

@@ -31,8 +31,7 @@ class View:
     `links` has the addresses of the findings' own comments by the ids of the findings; `resolved`
     the ids of those whose discussions were marked as resolved. `scope` says what was reviewed, as
     in "what is new since 1a2b3c4d5e"; `converged`, that nothing new was found there. `notes` are
-    further lines, `again` is the address to run the review again from. `commands` says whether
-    commands are answered at once, or only seen by the next run.
+    further lines, `again` is the address to run the review again from.
     """
 
     links: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +41,6 @@ class View:
     resolved: Sequence[str] = ()
     notes: Sequence[str] = ()
     again: str = ""
-    commands: bool = False
 
 
 def render(report: Report, view: View, marker: str, limit: int) -> str:
@@ -234,10 +232,7 @@ def _footing(report: Report, view: View) -> Iterator[str]:
     yield " · ".join(map(_short, (*read, words.usage(report))))
     if report.standing:
         command = markup.code("/reviewbot dismiss ID REASON")
-        heard = "" if view.commands else ", which the next run reads"
-        yield f"Not a problem? Answer {command}{heard}."
-    if view.commands:
-        yield f"{markup.code('/reviewbot help')} lists what else can be asked for."
+        yield f"Not a problem? Answer {command}, which the next run reads."
 
 
 def _is_troubled(report: Report) -> bool:
