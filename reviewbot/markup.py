@@ -21,8 +21,9 @@ _LANGUAGES = re.compile(
     "|swift|terraform|text|toml|ts|tsx|typescript|vue|xml|yaml|yml|zsh"
 )
 
-_NAME = r"@\\?\w(?:[\w./@#-]*[^\W_])?"
-_REFERENCE = r"(?<![\w./-])[\w./-]*+[#!&]\d(?:[\w./@#-]*[^\W_])?|\b(?i:GH)-\d(?:[\w./@#-]*[^\W_])?"
+_REST = r"(?:[\w./@#!&-]*[^\W_])?"  # what may follow either, so that it is one code span
+_NAME = rf"@\\?\w{_REST}"
+_REFERENCE = rf"(?<![\w./-])[\w./-]*+[#!&]\d{_REST}|\b(?i:GH)-\d{_REST}"
 _ENTITY = r"&(?!(?:amp|lt|gt|quot|nbsp);)(?:\#\w+|[A-Za-z]\w*);"
 _URL = r"(?i:https?://|ftp://|www\.)(?:[^\s<>`\[\]\\!]|!(?!\[))*"
 _LINK_END = r"\]\([^\s()<>`\\]+\)"
@@ -33,9 +34,9 @@ _LINK_END = r"\]\([^\s()<>`\\]+\)"
 _TOKEN = re.compile(
     rf"""
     (?P<span> (?P<ticks>`+)(?!`) .+? (?<!`)(?P=ticks)(?!`) )
-  | (?P<mark> `+ | ~{{3,}} | __+ )
   | (?P<url> {_URL} ) (?P<cut>(?=\S))?
-  | (?P<active> (?<![A-Za-z0-9])\\?{_NAME} | \\?{_ENTITY} | \\?(?:{_REFERENCE}) )
+  | (?P<active> (?:(?<![A-Za-z0-9])|(?=\\))\\?{_NAME} | \\?{_ENTITY} | \\?(?:{_REFERENCE}) )
+  | (?P<mark> `+ | ~{{3,}} | __+ )
   | (?P<link> {_LINK_END} )
   | (?P<linking> \]\(  |  \]: )
   | (?P<tag> \\?<(?=[A-Za-z/!?]) )

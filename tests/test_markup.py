@@ -125,7 +125,7 @@ def test_a_block_that_is_cut_says_so_and_stays_inert(text: str, limit: int) -> N
         ("Ask @bob or @org/team.", "Ask `@bob` or `@org/team`."),
         ("@app.route('/x') is missing", "`@app.route`('/x') is missing"),
         ("_@bob_ and `@bob`", "_`@bob`_ and `@bob`"),
-        (r"\@bob &#64;bob a\@b", r"`@bob` `&#64;`bob a\@b"),
+        (r"\@bob &#64;bob a\@b", r"`@bob` `&#64;`bob a`@b`"),
         ("write to ada@example.org", "write to ada@example.org"),
         ("`a`@bob`b`", "`a` `@bob` `b`"),
         ("This fixes #12, see GH-3.", "This fixes `#12`, see `GH-3`."),
