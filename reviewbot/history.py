@@ -70,7 +70,7 @@ class Dismissal:
 class Entry:
     """A finding that the pull request has been told of.
 
-    Its lines are those of the last run. `digests` has one for each of its lines (text and
+    Its lines are lines of the commit `at`. `digests` has one for each of its lines (text and
     occurrence). `commented` says whether it has a comment of its own; of one that stands in the
     summary only, the `body` is kept. `said_at` is the head it was said at; `waiting`: its comment
     could not be posted yet. `edited`: its lines have changed since it was last found.
@@ -89,6 +89,7 @@ class Entry:
     body: str = ""
     state: Literal["open", "fixed", "dismissed"] = "open"
     commented: bool = False
+    at: str = ""
     said_at: str = ""
     waiting: bool = False
     edited: bool = False
@@ -295,6 +296,7 @@ def entry_of(comment: Comment, head: str) -> Entry:
         severity=comment.severity,
         title=comment.title,
         body=comment.body,
+        at=head,
         said_at=head,
     )
 

@@ -6,14 +6,14 @@ are those of the commit that it began at. Its own objects are read as data, neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reviewbot import anchors, change, config, history, house, scope, selection
+from reviewbot import anchors, change, config, history, house, scope, selection, threads
 from reviewbot.change import Span
 from reviewbot.commands import HELP
 from reviewbot.config import reason_to_skip
@@ -188,7 +188,7 @@ class _Run:
                 repository = stack.enter_context(Repository(Path.cwd()))
                 stage = self._stage(repository)
                 if reason := self._unwanted(stage):
-                    return Ending(0, "skipped", reason)
+                    return Ending(self._code(self._standing(), None), "skipped", reason)
                 report = self._report(stage, environment, progress)
             except InterruptedReview:
                 raise
@@ -234,7 +234,7 @@ class _Run:
             config=rules.settings.config,
             scope=new,
         )
-        ground = _ground(review, earlier.moves(pull.head, base))
+        ground = _ground(review, cache(lambda at: earlier.moves(at, pull.head, base)))
         self._desk = replace(
             self._desk,
             ground=ground,
@@ -278,6 +278,12 @@ class _Run:
             title=pull.title,
             author=pull.author,
         )
+
+    def _standing(self) -> Delivery:
+        """What is open without a review: not to review does not open the gate."""
+        entries = history.remembered(self._history, self._forge.may_write)
+        nothing = replace(self._failed(UsageError("")), status="skipped")
+        return Delivery(threads.carried(nothing, entries).report)
 
     # --- what came of it ----------------------------------------------------------------------
 
@@ -330,14 +336,9 @@ class _Earlier:
         self, repository: Repository, remote: Remote, state: history.State, diff: Diff
     ) -> None:
         self._repository = repository
+        self._remote = remote
         self._state = state
         self._diff = diff
-        wanted = (state.watermark, state.base, state.at, state.at_base)
-        for commit in dict.fromkeys(filter(None, wanted)):
-            try:
-                _fetch(repository, remote, [commit])
-            except GitError:
-                continue  # whoever needs it finds that it is not there, and says so
 
     def scope(self, filters: Mapping[str, Sequence[str]]) -> Scope:
         """What is new since the last complete review; what it left out was not reviewed."""
@@ -352,24 +353,31 @@ class _Earlier:
         read = selection.select(before.files, filters, attributes).files
         return scope.since(state.watermark, self._diff, Diff(read))
 
-    def moves(self, head: str, base: str) -> Moves | None:
-        """Where the lines of the last run are now."""
-        state = self._state
-        new, old = self._between(state.at, head), self._between(state.at_base, base)
-        return Moves(new, old) if new and old else None
+    def moves(self, at: str, head: str, base: str) -> Moves | None:
+        """Where the lines of an earlier commit are now."""
+        new = self._between(at, head)
+        bases = self._between(self._state.at_base, base) if at == self._state.at else None
+        return Moves(new, bases) if new else None
 
     def _between(self, one: str, other: str) -> Diff | None:
         """The diff of two commits, each of which may be missing."""
-        if not (one and self._repository.has(one) and self._repository.has(other)):
+        if not (one and self._is_there(one) and self._is_there(other)):
             return None
         return self._repository.diff(one, other)
+
+    def _is_there(self, commit: str) -> bool:
+        try:
+            _fetch(self._repository, self._remote, [commit])
+        except GitError:
+            return False
+        return True
 
 
 def _fetch(repository: Repository, remote: Remote, commits: Sequence[str]) -> None:
     repository.fetch(remote.url, commits, remote.authorization)
 
 
-def _ground(review: Review, moves: Moves | None) -> Ground:
+def _ground(review: Review, moves: Callable[[str], Moves | None]) -> Ground:
     files = {visible(each.path): each for each in review.change.diff.files if each.new_path}
 
     @cache

@@ -25,13 +25,14 @@ LOUD = Severity.HIGH  # what is as bad as this is said also where less would be 
 class Ground:
     """The code at the head, as far as one must know it to tell what became of earlier findings.
 
-    `paths` are the files of the diff that still exist. `moves` is None where the commit of the
-    last run cannot be had. `standing` gives the digests of the lines that a file has now.
+    `paths` are the files of the diff that still exist. `moves` tells where the lines of an earlier
+    commit are now; it gives None where that commit cannot be had. `standing` gives the digests of
+    the lines that a file has now.
     """
 
     paths: frozenset[str]
     scope: Scope
-    moves: Moves | None
+    moves: Callable[[str], Moves | None]
     standing: Callable[[str], frozenset[str]]
 
 
@@ -74,7 +75,7 @@ def plan(
     known, met = _compared(ranked(report.findings), old, ground.scope)
     standing = [comment for comment in known if comment.state != "dropped"]
     read = _read(report)
-    now = [_today(each, met.get(each.entry.fingerprint), read, standing) for each in old]
+    now = [_today(each, met.get(each.entry.fingerprint), read, standing, head) for each in old]
     fixed = {
         entry.fingerprint
         for each, entry in zip(old, now, strict=True)
@@ -165,12 +166,14 @@ def _recalled(entry: Entry) -> Comment:
 class _Old:
     """An entry at its place in the head.
 
-    `span` is None where its lines are not known, `gone` says that its file is.
+    `span` is None where its lines are not known. `changed`: what stands there is not what stood
+    there. `gone` says that its file is.
     """
 
     entry: Entry
     path: str
     span: range | None
+    changed: bool
     gone: bool
 
     def is_same(self, comment: Comment) -> bool:
@@ -184,7 +187,7 @@ class _Old:
             return False
         if comment.line is None:
             return comment.fingerprint == self.entry.fingerprint
-        if self.span is not None and not self.entry.edited:
+        if self.span is not None and not (self.changed or self.entry.edited):
             return self.overlaps(comment)
         shared = comment.path == self.path and set(comment.digests) & set(self.entry.digests)
         return bool(shared) or self.overlaps(comment)
@@ -213,21 +216,21 @@ def _overlap(one: range | None, other: range | None) -> bool:
 
 
 def _moved(entry: Entry, ground: Ground) -> _Old:
-    """The entry where it stands now; `edited` once a line of it is no longer what it was."""
+    """The entry where it stands now; `edited` once a line of it is nowhere in its file."""
     span = _span(entry)
     if span is None:
-        return _Old(entry, entry.path, None, entry.path not in ground.paths)
-    moved = None
-    if ground.moves is not None:
-        moved = ground.moves.place(entry.path, entry.side, span.start, span.stop - 1)
+        return _Old(entry, entry.path, None, changed=False, gone=entry.path not in ground.paths)
+    moves = ground.moves(entry.at)
+    moved = moves.place(entry.path, entry.side, span.start, span.stop - 1) if moves else None
     path = moved.path if moved else entry.path
-    edited = not set(entry.digests) & ground.standing(path)
-    if moved and entry.side == "new":
-        edited = moved.changed
+    there = set(entry.digests) & ground.standing(path)
+    changed = moved.changed if moved and entry.side == "new" else not there
+    still_there = len(there) == len(set(entry.digests))  # an edit may have been taken back
     return _Old(
-        entry=replace(entry, edited=entry.edited or edited),
+        entry=replace(entry, edited=(entry.edited or changed) and not still_there),
         path=path,
         span=range(moved.line, moved.end_line + 1) if moved else None,
+        changed=changed,
         gone=path not in ground.paths,
     )
 
@@ -302,6 +305,7 @@ def _today(
     again: Comment | None,
     read: Mapping[str, frozenset[str]],
     standing: Iterable[Comment],
+    head: str,
 ) -> Entry:
     """What becomes of an entry in this review."""
     entry = replace(old.entry, path=old.path)
@@ -311,11 +315,12 @@ def _today(
             line=again.line,
             end_line=again.end_line,
             digests=again.digests,
+            at=head,
             severity=min(again.severity, entry.severity, key=lambda severity: severity.rank),
             edited=False,
         )
     elif old.span is not None:
-        entry = replace(entry, line=old.span.start, end_line=old.span.stop - 1)
+        entry = replace(entry, line=old.span.start, end_line=old.span.stop - 1, at=head)
     if again is None and entry.state == "open" and _is_fixed(old, read, standing):
         return replace(entry, state="fixed")
     return entry

@@ -153,6 +153,21 @@ def test_a_later_run_that_is_killed_ends_the_same_when_run_again(
     assert end(world) == End(expected, 1, "3 findings (1 high, 1 medium, 1 low)")
 
 
+@pytest.mark.parametrize("call", [5, 6])
+def test_a_run_that_is_killed_after_posting_repeats_nothing_after_the_next_push(
+    world: GitHubWorld, tmp_path: Path, call: int
+) -> None:
+    begun(world, *NOTICES)
+    first_and_second_push(world)
+    process(world, tmp_path, call, after=False)
+    said = len(world.said())
+    edit(world.repo, "shop/cart.py", "def step_1(", "import os\n\n\nimport sys\n\n\ndef step_1(")
+    world.push()
+    world.run()
+    assert len(world.said()) == said == 4
+    assert "3 findings (1 high, 1 medium, 1 low)" in world.summary()
+
+
 def test_the_killed_runs_are_killed_at_each_of_their_calls(
     world: GitHubWorld, tmp_path: Path
 ) -> None:

@@ -514,6 +514,13 @@ def test_reviews_that_nobody_asked_for_can_be_left_out(
     assert world.summaries() == []
 
 
+def test_not_to_review_does_not_open_the_gate(world: World) -> None:
+    begun(world)
+    rules = {"ignore_title_keywords": ["change"]}
+    run = world.run(settings={"auto_review": rules, "fail_on": "critical"})
+    assert (run.code, run.outputs["status"]) == (1, "skipped")
+
+
 def test_settings_of_the_branch_decide_nothing(world: World) -> None:
     world.repo.write(".reviewbot.yaml", "path_filters: ['!**']\nmin_severity: critical\n")
     world.push()

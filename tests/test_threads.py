@@ -92,14 +92,14 @@ class Where:
 def ground(
     moves: Any = None,
     new: Scope | None = None,
-    standing: Sequence[str] = ("d3",),
+    standing: Sequence[str] | None = None,
     paths: Sequence[str] = ("app.py",),
 ) -> Ground:
     return Ground(
         frozenset(paths),
         new or scope.everything("test"),
-        moves or Where(),  # type: ignore[arg-type]
-        lambda _: frozenset(standing),
+        lambda _: moves or Where(),  # type: ignore[arg-type, return-value]
+        lambda _: frozenset((() if moves else ("d3",)) if standing is None else standing),
     )
 
 
@@ -311,8 +311,19 @@ def test_edited_alone_is_not_fixed(made: Report) -> None:
 
 def test_an_edit_is_remembered_until_the_file_is_reviewed_again() -> None:
     first = planned(report(reviewed=()), entry(), on=ground(EDITED))
-    second = planned(report(), *first.entries)
+    second = planned(report(), *first.entries, on=ground(standing=()))
     assert states(second) == {NEW.title: "fixed"}
+
+
+def test_an_edit_that_was_taken_back_is_none() -> None:
+    first = planned(report(reviewed=()), entry(), on=ground(EDITED))
+    second = planned(report(), *first.entries)
+    assert states(second) == {NEW.title: "open"}
+
+
+def test_lines_that_stand_elsewhere_in_the_file_are_not_mended() -> None:
+    plan = planned(report(), entry(), on=ground(EDITED, standing=("d3",)))
+    assert states(plan) == {NEW.title: "open"}
 
 
 def test_edited_but_still_found_is_open_and_no_longer_edited() -> None:
@@ -346,7 +357,7 @@ def test_a_removed_line_that_is_back_is_edited() -> None:
 
 
 def test_without_the_commit_of_the_last_run_the_text_of_the_lines_tells() -> None:
-    lost = replace(ground(), moves=None)
+    lost = replace(ground(), moves=lambda _: None)
     assert states(planned(report(), entry(), on=lost)) == {NEW.title: "open"}
     assert states(planned(report(REWORDED), entry(), on=lost)) == {"Other words": "open"}
     gone = replace(lost, standing=lambda _: frozenset())
