@@ -95,14 +95,19 @@ class Entry:
     edited: bool = False
     dismissal: Dismissal | None = None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is known by: a finding that was fixed and came back was said at another head."""
+        return self.fingerprint, self.said_at
+
 
 @dataclass(frozen=True, slots=True)
 class State:
     """What the summary remembers from one run to the next.
 
     `watermark` is the head of the last complete review, `base` the merge base that it had,
-    `target` the branch it went to, `rules` a digest of the configuration. The lines of the entries
-    are lines of the commit `at`, those of removed lines of its merge base `at_base`.
+    `target` the branch it went to, `rules` a digest of the configuration. `status` is that of the
+    last run, `at` its head, `at_base` its merge base.
     """
 
     watermark: str | None = None
@@ -117,11 +122,15 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A discussion that the bot began, the finding it is about, and the head it was said at."""
+    """A discussion that the bot began, and the finding it is about as it was then."""
 
     discussion: Discussion
     entry: Entry
-    at: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is known by: the finding, and the head it was said at."""
+        return self.entry.key
 
     @property
     def opening(self) -> Note:
@@ -162,15 +171,7 @@ class History:
 _STATE = TypeAdapter(State)
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What the marker of a line comment holds."""
-
-    at: str
-    entry: Entry
-
-
-_SAID = TypeAdapter(_Said)
+_ENTRY = TypeAdapter(Entry)
 
 
 def state_marker(state: State, limit: int) -> tuple[str, int]:
@@ -221,10 +222,9 @@ def _ever_less(entries: tuple[Entry, ...]) -> Iterator[tuple[Entry, ...]]:
     yield ()
 
 
-def finding_marker(entry: Entry, head: str) -> str:
+def finding_marker(entry: Entry) -> str:
     """The marker that a line comment begins with."""
-    content = _SAID.dump_json(_Said(head, entry), exclude_defaults=True)
-    return marker.write(FINDING, content.decode())
+    return marker.write(FINDING, _ENTRY.dump_json(entry, exclude_defaults=True).decode())
 
 
 def read(discussions: Iterable[Discussion], notes: Sequence[Note]) -> History:
@@ -234,7 +234,7 @@ def read(discussions: Iterable[Discussion], notes: Sequence[Note]) -> History:
     threads: dict[tuple[str, str], Thread] = {}
     repeated = []
     for thread in filter(None, map(_thread, discussions)):
-        first = threads.setdefault((thread.entry.fingerprint, thread.at), thread)
+        first = threads.setdefault(thread.key, thread)
         if first is not thread:
             repeated.append(thread)
     known = {thread.discussion.id: thread for thread in threads.values()}
@@ -276,10 +276,9 @@ def _thread(discussion: Discussion) -> Thread | None:
     if content is None:
         return None
     try:
-        said = _SAID.validate_json(content)
+        return Thread(discussion, _ENTRY.validate_json(content))
     except ValidationError:
         return None
-    return Thread(discussion, said.entry, said.at)
 
 
 def entry_of(comment: Comment, head: str) -> Entry:
@@ -303,11 +302,8 @@ def entry_of(comment: Comment, head: str) -> Entry:
 
 def settled(entries: Iterable[Entry], threads: Iterable[Thread]) -> tuple[Entry, ...]:
     """The entries, told which of them have a comment of their own."""
-    posted = {(thread.entry.fingerprint, thread.at) for thread in threads}
-    return tuple(
-        _commented(entry) if (entry.fingerprint, entry.said_at) in posted else entry
-        for entry in entries
-    )
+    posted = {thread.key for thread in threads}
+    return tuple(_commented(entry) if entry.key in posted else entry for entry in entries)
 
 
 # --- what people have said ----------------------------------------------------------------------
@@ -342,13 +338,13 @@ def _with_thread(entry: Entry | None, threads: Sequence[Thread]) -> tuple[Entry,
     A finding that was fixed and came back is said anew: older threads are none of its own. Where a
     run got no further than to its comment, the thread tells more than the state.
     """
-    places = [thread.at for thread in threads]
+    places = [thread.entry.said_at for thread in threads]
     own = places.index(entry.said_at) if entry and entry.said_at in places else None
     is_new = entry is None or own not in (None, len(threads) - 1)
     if entry and entry.state == "fixed" and own is None:
         is_new = bool(threads) and not threads[-1].discussion.resolved
     if is_new:
-        return _commented(replace(threads[-1].entry, said_at=places[-1])), threads[-1]
+        return _commented(threads[-1].entry), threads[-1]
     assert entry is not None
     return (entry, None) if own is None else (_commented(entry), threads[own])
 

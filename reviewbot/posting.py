@@ -140,15 +140,15 @@ class _Delivery:
         return ()
 
     def _said(self, comment: Comment) -> tuple[Comment, str]:
-        head = self._report.head or ""
-        entry = replace(history.entry_of(comment, head), commented=True, body="")
-        marker = history.finding_marker(entry, head)
-        return comment, comment_text.render(comment, marker)
+        entry = history.entry_of(comment, self._report.head or "")
+        entry = replace(entry, commented=True, body="")
+        return comment, comment_text.render(comment, history.finding_marker(entry))
 
     def _there(self) -> frozenset[str]:
         """What has been said at this head, by fingerprints."""
         head = self._report.head
-        return frozenset(each.entry.fingerprint for each in self._now.threads if each.at == head)
+        entries = (thread.entry for thread in self._now.threads)
+        return frozenset(entry.fingerprint for entry in entries if entry.said_at == head)
 
     def _unsaid(self) -> frozenset[str]:
         """What was to be posted and is not there, although nobody has refused it."""
@@ -258,9 +258,8 @@ class _Delivery:
 
     def _links(self) -> Mapping[str, str]:
         """Where the findings have their comments."""
-        urls = {(each.entry.fingerprint, each.at): each.opening.url for each in self._now.threads}
-        places = {each.id: (each.fingerprint, each.said_at) for each in self._plan.entries}
-        return {name: urls[place] for name, place in places.items() if place in urls}
+        urls = {thread.key: thread.opening.url for thread in self._now.threads}
+        return {each.id: urls[each.key] for each in self._plan.entries if each.key in urls}
 
 
 def _plan(report: Report, before: History, desk: Desk) -> Plan:

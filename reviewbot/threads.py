@@ -109,10 +109,9 @@ def _mended(
     threads: Iterable[Thread], entries: Iterable[Entry], fixed: Container[str]
 ) -> Iterator[Thread]:
     """The threads of what is fixed, where nobody has resolved or answered them."""
-    said = {(entry.fingerprint, entry.said_at) for entry in entries if entry.fingerprint in fixed}
+    said = {entry.key for entry in entries if entry.fingerprint in fixed}
     for thread in threads:
-        mine = (thread.entry.fingerprint, thread.at) in said
-        if mine and not (thread.discussion.resolved or thread.answered):
+        if thread.key in said and not (thread.discussion.resolved or thread.answered):
             yield thread
 
 

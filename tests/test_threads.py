@@ -54,8 +54,8 @@ def entry(**changes: Any) -> Entry:
     return replace(made, **(values | changes))
 
 
-def discussion(of: Entry, *answers: Note, head: str = HEAD, **changes: Any) -> Discussion:
-    opening = changes.pop("opening", note(history.finding_marker(of, head) + "\n**high**"))
+def discussion(of: Entry, *answers: Note, **changes: Any) -> Discussion:
+    opening = changes.pop("opening", note(history.finding_marker(of) + "\n**high**"))
     values: dict[str, Any] = {
         "id": "T1",
         "resolved": False,
@@ -421,7 +421,7 @@ def test_people_with_write_access_dismiss(made: Discussion, state: str, how: str
 
 @pytest.mark.parametrize(("who", "state"), [(ADA, "dismissed"), (EVE, "open")])
 def test_a_thumbs_down_dismisses(who: str, state: str) -> None:
-    opening = note(history.finding_marker(entry(), HEAD), rejected_by=(who,))
+    opening = note(history.finding_marker(entry()), rejected_by=(who,))
     (found,) = remembered(discussion(entry(), opening=opening))
     assert found.state == state
 
@@ -475,8 +475,8 @@ def test_the_last_word_of_a_writer_pauses(remarks: list[Remark], who: str | None
 
 
 def test_a_forged_marker_is_ignored() -> None:
-    forged = note(history.finding_marker(entry(), HEAD), EVE)
-    quoted = note("> " + history.finding_marker(entry(), HEAD))
+    forged = note(history.finding_marker(entry()), EVE)
+    quoted = note("> " + history.finding_marker(entry()))
     state = note(history.state_marker(State(watermark=HEAD), 10_000)[0], EVE)
     found = history.read(
         [discussion(entry(), opening=forged), discussion(entry(), opening=quoted)], [state]
@@ -499,7 +499,7 @@ def test_a_damaged_summary_is_written_over() -> None:
 
 def test_what_two_runs_have_said_at_once_is_known_as_said_twice() -> None:
     def opening(id_: str) -> Note:
-        return note(history.finding_marker(entry(), HEAD), id=id_)
+        return note(history.finding_marker(entry()), id=id_)
 
     both = [
         discussion(entry(), id="T2", opening=opening("10")),
