@@ -36,7 +36,7 @@ def run(
     try:
         conclude(ending, runner, destination)
     except OutputError as error:
-        progress.say(str(error))
+        progress.say(error.sentences)
         return ending.code if ending.code in (1, GatewayError.exit_code) else error.exit_code
     return ending.code
 
@@ -67,7 +67,7 @@ def _said(ending: Ending) -> Iterator[str]:
     if ending.report is None or ending.status == "superseded":
         yield f"{ending.status}: {ending.words}"
     elif delivery and delivery.problem:
-        yield f"not all could be posted: {delivery.problem.message}. {delivery.problem.hint}"
+        yield f"not all could be posted: {delivery.problem.sentences}"
     elif delivery and not delivery.text:
         yield "nothing is posted, as was asked"
     elif delivery:

@@ -49,7 +49,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(UsageError.exit_code)
     except ReviewbotError as error:
-        _fail(_sentences(error), error.exit_code)
+        _fail(error.sentences, error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -74,10 +74,6 @@ def _show(text: str) -> None:
     from reviewbot.output import Destination  # noqa: PLC0415
 
     Destination(None, "text").write(text)
-
-
-def _sentences(error: ReviewbotError) -> str:
-    return f"{error.message.rstrip('.')}. {error.hint}".rstrip()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -229,7 +225,7 @@ def diff(context: click.Context, /, **options: Any) -> int:
     try:
         destination.write_report(report)
     except OutputError as error:
-        _say(_sentences(error))
+        _say(error.sentences)
         return code if code in (1, GatewayError.exit_code) else error.exit_code
     return code
 

@@ -38,6 +38,11 @@ class ReviewbotError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
+    @property
+    def sentences(self) -> str:
+        """What happened and what to do, in one line."""
+        return f"{self.message.rstrip('.')}. {self.hint}".rstrip()
+
 
 class UsageError(ReviewbotError):
     """What was asked for cannot be done."""

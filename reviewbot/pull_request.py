@@ -30,7 +30,6 @@ from reviewbot.errors import (
 from reviewbot.forge import Forge, PullRequest, Remote, Sight, State
 from reviewbot.git import Repository
 from reviewbot.handover import handed_over
-from reviewbot.house import House
 from reviewbot.jobs import Job
 from reviewbot.pipeline import Review
 from reviewbot.posting import Delivery, Desk, deliver
@@ -161,11 +160,9 @@ class _Check:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """All that is known before the review: what is to be done, and what was done before."""
+    """What is known before the review: what is to be done, and what people should know of it."""
 
-    house: House
     review: Review
-    ground: Ground
     warnings: tuple[str, ...]
 
 
@@ -234,14 +231,13 @@ class _Run:
             config=rules.settings.config,
             scope=new,
         )
-        ground = _ground(review, cache(lambda at: earlier.moves(at, pull.head, base)))
         self._desk = replace(
             self._desk,
-            ground=ground,
+            ground=_ground(review, cache(lambda at: earlier.moves(at, pull.head, base))),
             placeable=lambda comment: self._forge.placeable(the_change.diff, comment),
         )
         warnings = house.proposed(repository, base, pull.head, self._order.overrides, config_file)
-        return _Stage(rules, review, ground, warnings)
+        return _Stage(review, warnings)
 
     def _merge_base(self, repository: Repository) -> str:
         """From the clone where it has the history, else from the forge."""
@@ -282,7 +278,7 @@ class _Run:
     def _standing(self) -> Delivery:
         """What is open without a review: not to review does not open the gate."""
         entries = history.remembered(self._history, self._forge.may_write)
-        nothing = replace(self._failed(UsageError("")), status="skipped")
+        nothing = replace(self._failed(UsageError("not reviewed")), status="skipped")
         return Delivery(threads.carried(nothing, entries).report)
 
     # --- what came of it ----------------------------------------------------------------------
@@ -307,7 +303,7 @@ class _Run:
             checklists=(),
             coverage=(),
             usage=TotalUsage(0, 0, 0, 0, 0, 0.0, 0.0, ()),
-            warnings=(f"{error.message.rstrip('.')}. {error.hint}".strip(),),
+            warnings=(error.sentences,),
         )
 
     def _ended(self, delivery: Delivery, failure: ReviewbotError | None) -> Ending:
