@@ -20,8 +20,13 @@ class Style:
 
 Renderer = Callable[[Report, Style], str]
 
-# Name of the format, and the suffix of the files that are written in it.
-FORMATS = {"text": ".txt", "json": ".json", "markdown": ".md"}
+# Name of the format, and what the names of files end in that are written in it.
+FORMATS = {
+    "text": ".txt",
+    "gitlab": "gl-code-quality-report.json",
+    "json": ".json",
+    "markdown": ".md",
+}
 
 
 def renderer(name: str) -> Renderer:
