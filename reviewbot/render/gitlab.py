@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from reviewbot import markup
 from reviewbot.anchors import Comment
 from reviewbot.diff import REMOVED
 from reviewbot.findings import Severity
@@ -31,7 +32,7 @@ def _issue(comment: Comment) -> dict[str, Any]:
         "type": "issue",
         "description": words.line(comment.title),
         "check_name": words.line("/".join(("reviewbot", checklists, *comment.items[:1]))),
-        "content": {"body": comment.body},
+        "content": {"body": markup.block(comment.body)},
         "fingerprint": comment.fingerprint,
         "severity": _SEVERITIES[comment.severity],
         "location": {"path": comment.path, "lines": _lines(comment)},
