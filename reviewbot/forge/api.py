@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from reviewbot.errors import ForgeError, UnsureError
 from reviewbot.text import visible
@@ -185,6 +186,16 @@ class Api:
     def _pause(self, seconds: float, why: str) -> None:
         self._paused(seconds, why)
         self._sleep(seconds)
+
+
+def check_host(api_url: str, graphql_url: str) -> None:
+    """See that both APIs are of one host: the token goes to either.
+
+    Raises:
+        ForgeError: they are not.
+    """
+    if urlsplit(graphql_url)[:2] != urlsplit(api_url)[:2]:
+        raise ForgeError(f"{graphql_url} and {api_url} are not of one host")
 
 
 def bounded(seconds: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from reviewbot.anchors import Comment
 from reviewbot.diff import Diff
@@ -19,6 +19,7 @@ from reviewbot.forge.api import (
     Answer,
     Api,
     Paused,
+    check_host,
     nodes,
     unheard,
 )
@@ -106,8 +107,7 @@ class GitHub:
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if urlsplit(graphql_url)[:2] != urlsplit(api_url)[:2]:
-            raise ForgeError(f"{graphql_url} and {api_url} are not of one host")
+        check_host(api_url, graphql_url)
         self._api = Api(Carrier(api_url, token), paused, patience, sleep)
         self._graphql = graphql_url
         self._repository = repository

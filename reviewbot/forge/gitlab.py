@@ -21,6 +21,7 @@ from reviewbot.forge.api import (
     Answer,
     Api,
     Paused,
+    check_host,
     nodes,
     unheard,
 )
@@ -95,6 +96,7 @@ class GitLab:
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        check_host(api_url, graphql_url)
         carrier = Carrier(api_url, token, remote.authorities)
         self._api = Api(carrier, paused, patience, sleep)
         self._graphql = graphql_url
