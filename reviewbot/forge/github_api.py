@@ -69,11 +69,9 @@ class Carrier:
 
     def carry(self, verb: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         """Make one call; GraphQL's errors have the status that the REST API would give."""
-        from requests import RequestException  # noqa: PLC0415
-
         try:
             status, headers, text = self._requester.requestJson(verb, path, input=body)
-        except RequestException as error:
+        except OSError as error:  # requests' own are such, and those of certificates
             return Answer(0, type(error).__name__)
         except RuntimeError:  # a redirect to another host: PyGithub does not follow
             return Answer(301)

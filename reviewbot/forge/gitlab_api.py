@@ -7,6 +7,7 @@ caller; python-gitlab's own tries and waits are off, as nobody is told of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -51,6 +52,10 @@ class Carrier:
 
         if urlsplit(url).scheme not in ("https", "http") or not url.endswith(_API):
             raise ForgeError(f"'{url}' is no address of GitLab's API", "Set CI_API_V4_URL.")
+        if authorities and not Path(authorities).is_file():
+            raise ForgeError(
+                f"there is no file {authorities} with certificates", "Check CI_SERVER_TLS_CA_FILE."
+            )
         self.host = urlsplit(url).netloc
         self.token = token
         self._answers: list[requests.Response] = []
@@ -73,7 +78,7 @@ class Carrier:
     def carry(self, verb: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         """Make one call."""
         from gitlab.exceptions import GitlabError  # noqa: PLC0415
-        from requests import RequestException, TooManyRedirects  # noqa: PLC0415
+        from requests import TooManyRedirects  # noqa: PLC0415
 
         self._answers = []
         sent = None if body is None else dict(body)
@@ -81,7 +86,7 @@ class Carrier:
             self._gitlab.http_request(verb, path, post_data=sent, obey_rate_limit=False)
         except (GitlabError, TooManyRedirects):
             pass  # what is wrong stands in the answer
-        except RequestException as error:
+        except OSError as error:  # requests' own are such, and those of certificates
             return Answer(0, type(error).__name__)
         (response,) = self._answers
         try:
