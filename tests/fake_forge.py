@@ -236,8 +236,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not isinstance(content, bytes):
             content = b"" if content is None else json.dumps(content).encode()
         self.send_response(answer.status)
-        headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
+        headers = dict(answer.headers)
         if answer.status != HTTPStatus.NO_CONTENT:
+            headers.setdefault("Content-Type", "application/json; charset=utf-8")
             headers["Content-Length"] = str(len(content))
         for name, value in headers.items():
             self.send_header(name, value)
