@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import Repo
 from fake_gateway import FakeGateway
-from fake_github import Call, primary_limit
+from fake_github import BOT, Call, primary_limit
 from scripted import Notice, noticing
 from worlds import ADA, ALL, EVE, GitHubWorld, Run, begun, edit, github_world
 
@@ -227,6 +227,50 @@ def start(world: GitHubWorld) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+# --- what cannot be told ------------------------------------------------------------------------
+
+
+def test_what_nothing_can_be_told_of_stands_in_the_job(
+    world: GitHubWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.hub.fail(None, "POST /repos", status=502)
+    run = begun(world)
+    assert run.code == 5
+    shown = capsys.readouterr().out
+    assert "::error title=eval( is wrong,file=shop/cart.py,line=10,endLine=10::" in shown
+    assert "sleep( is wrong" in run.page
+    assert run.report
+    assert len(run.report.findings) == 3
+
+
+# --- tokens and limits --------------------------------------------------------------------------
+
+
+def test_a_token_that_cannot_write_loses_nothing(
+    world: GitHubWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.token = world.hub.token("read")
+    run = begun(world)
+    assert run.code == 0
+    assert (world.said(), world.summaries()) == ([], [])
+    shown = capsys.readouterr().out
+    assert shown.count("::error title=") + shown.count("::warning ") + shown.count("::notice ") == 3
+    assert "eval( is wrong" in run.page
+    assert run.outputs["posted"] == "0"
+    assert "pull-requests: write" in shown
+
+
+def test_a_token_that_cannot_resolve_says_so(world: GitHubWorld) -> None:
+    begun(world)
+    edit(world.repo, CART, "eval(cart.total)", "cart.total")
+    world.push()
+    world.token = world.hub.token(scopes={"pull-requests", "issues"}, login=BOT)
+    run = world.run()
+    assert run.code == 0
+    assert not any(each.resolved for each in world.said())
+    assert "for somebody to resolve" in world.summary()
 
 
 # --- refusals that last -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Whole runs on GitHub where calls are counted, fail, or are the last ones of a killed program."""
+"""Whole runs where calls to the forge are counted, fail, or are the last of a killed program."""
 
 from __future__ import annotations
 
@@ -8,26 +8,89 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Repo
+from fake_forge import Call
 from fake_gateway import FakeGateway
-from fake_github import BOT, Call, secondary_limit
+from fake_github import secondary_limit
+from fake_gitlab import rate_limit
 from scripted import Notice, noticing
-from worlds import ALL, GitHubWorld, begun, edit, github_world
+from worlds import ALL, WORLDS, GitLabWorld, World, begun, edit
 
-WRITES = ("POST .*/reviews", "POST .*/issues/.*/comments", "PATCH .*/issues/comments", "Resolve")
+
+@dataclass(frozen=True)
+class Verbs:
+    """What a forge's calls are: patterns for `fail`, and how many a run takes.
+
+    `post` is the first call that posts comments, `show` the one that shows them, `any_post` all
+    such. `calls` are how many a first run with three comments takes, and a later one with one
+    comment and one fixed thread; `many` those of a first run with ten, of the same again, and of
+    one with a fixed thread.
+    """
+
+    post: str
+    show: str
+    any_post: str
+    resolve: str
+    write_summary: str
+    edit_summary: str
+    calls: tuple[int, int]
+    many: tuple[int, int, int]
+    limit: Callable[[int], Mapping[str, Any]]
+
+
+VERBS = {
+    "github": Verbs(
+        post="POST .*/reviews",
+        show="POST .*/reviews",
+        any_post="POST .*/reviews",
+        resolve="Resolve",
+        write_summary="POST .*/issues/.*/comments",
+        edit_summary="PATCH .*/issues/comments",
+        calls=(7, 7),
+        many=(7, 3, 5),
+        limit=secondary_limit,
+    ),
+    "gitlab": Verbs(
+        post="POST .*/draft_notes$",
+        show="POST .*/bulk_publish",
+        any_post="POST .*/(draft_notes|discussions)$",
+        resolve="PUT .*/discussions",
+        write_summary="POST .*/notes$",
+        edit_summary="PUT .*/notes/",
+        calls=(10, 9),
+        many=(17, 2, 4),
+        limit=rate_limit,
+    ),
+}
+# Before version 19.2 of GitLab the summary is a note by itself.
+VERBS["old gitlab"] = replace(VERBS["gitlab"], calls=(11, 9), many=(18, 2, 4))
+
+
+@pytest.fixture(params=VERBS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Of the forge."""
+    return str(request.param)
 
 
 @pytest.fixture
-def world(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitHubWorld]:
+def world(name: str, repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[World]:
     fake.be_litellm(max_budget=10.0, spend=1.0)
-    with github_world(repo, fake, tmp_path) as made:
+    with WORLDS[name.removeprefix("old ")](repo, fake, tmp_path) as made:
+        if isinstance(made, GitLabWorld) and name.startswith("old"):
+            made.lab.version = (18, 0)
         yield made
+
+
+@pytest.fixture
+def verbs(name: str) -> Verbs:
+    return VERBS[name]
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +100,17 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reviewbot.forge.api.RETRY_DELAYS", (0.0, 0.0))
 
 
-def api_calls(world: GitHubWorld) -> list[str]:
+def api_calls(world: World) -> list[str]:
     """The calls since it was last asked here."""
-    calls = [str(call) for call in world.hub.calls]
-    world.hub.calls.clear()
+    calls = [str(call) for call in world.forge.calls]
+    world.forge.calls.clear()
     return calls
 
 
 # --- few calls ----------------------------------------------------------------------------------
 
 
-def test_a_change_of_22_files_with_10_findings_takes_at_most_8_calls(world: GitHubWorld) -> None:
+def test_a_change_of_22_files_with_10_findings_takes_few_calls(world: World, verbs: Verbs) -> None:
     for number in range(20):
         world.repo.write(f"lib/module_{number}.py", f"def run_{number}():\n    pass\n" * 15)
     for number in range(7):
@@ -57,13 +120,13 @@ def test_a_change_of_22_files_with_10_findings_takes_at_most_8_calls(world: GitH
     assert (run.outputs["posted"], len(world.said())) == ("10", 10)
     assert run.report
     assert len({entry.path for entry in run.report.coverage}) == 22
-    assert len(api_calls(world)) == 7
+    first = len(api_calls(world))
     world.run()
-    assert len(api_calls(world)) == 3  # nothing is new: it looks, and looks again
+    again = len(api_calls(world))  # nothing is new: it looks, and looks again
     edit(world.repo, "lib/module_1.py", "    bad()\n", "    good()\n")
     world.push()
     world.run()
-    assert len(api_calls(world)) == 5  # and a thread to resolve, and the summary
+    assert (first, again, len(api_calls(world))) == verbs.many
 
 
 # --- killed at any point ------------------------------------------------------------------------
@@ -78,13 +141,13 @@ class End:
     verdict: str
 
 
-def end(world: GitHubWorld) -> End:
+def end(world: World) -> End:
     comments = tuple(sorted((each.path, each.line, each.resolved) for each in world.said()))
     found = re.search(r"\d findings \(.*?\)", world.summary())
     return End(comments, len(world.summaries()), found[0] if found else "")
 
 
-def process(world: GitHubWorld, folder: Path, at: int | None, *, after: bool) -> int:
+def process(world: World, folder: Path, at: int | None, *, after: bool) -> int:
     """Run the program by itself; it is killed at the call of this number. How many there were."""
     checkout = world.checkout()
     job = folder / f"{checkout.name}-killed"
@@ -92,28 +155,28 @@ def process(world: GitHubWorld, folder: Path, at: int | None, *, after: bool) ->
     world.write_event(job)
     command = [sys.executable, "-m", "reviewbot", "ci", "--checklist", "correctness,security"]
     environment = {**os.environ, **world.environment(job)}
-    world.hub.calls.clear()
+    world.forge.calls.clear()
     with subprocess.Popen(
         command, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as program:
 
         def kill(_: Call) -> None:
-            if len(world.hub.calls) == at:
+            if len(world.forge.calls) == at:
                 program.send_signal(signal.SIGKILL)
                 program.wait()
 
         if at is not None:
-            world.hub.after_call, world.hub.before_call = (
+            world.forge.after_call, world.forge.before_call = (
                 (kill, lambda _: None) if after else (lambda _: None, kill)
             )
         output, _ = program.communicate()
-    world.hub.after_call = world.hub.before_call = lambda _: None
+    world.forge.after_call = world.forge.before_call = lambda _: None
     expected = -signal.SIGKILL if at is not None else 0
     assert program.returncode == expected, output.decode()
-    return len(world.hub.calls)
+    return len(world.forge.calls)
 
 
-def first_and_second_push(world: GitHubWorld) -> None:
+def first_and_second_push(world: World) -> None:
     """What is new after a first run: one finding is mended, one is added."""
     edit(world.repo, "shop/cart.py", "eval(cart.total)", "cart.total")
     edit(world.repo, "shop/cart.py", "cart.total(6)", "exec(cart)")
@@ -123,10 +186,15 @@ def first_and_second_push(world: GitHubWorld) -> None:
 NOTICES = (*ALL, Notice("exec("))
 
 
+def each_call(run: int) -> list[tuple[str, int]]:
+    """The forges, with the number of each call of a first run (0) or of a later one (1)."""
+    return [(name, n) for name, verbs in VERBS.items() for n in range(1, verbs.calls[run] + 1)]
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
-@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize(("name", "call"), each_call(0))
 def test_a_first_run_that_is_killed_ends_the_same_when_run_again(
-    world: GitHubWorld, tmp_path: Path, call: int, after: bool
+    world: World, tmp_path: Path, call: int, after: bool
 ) -> None:
     world.gateway.react = noticing(*NOTICES)
     process(world, tmp_path, call, after=after)
@@ -136,9 +204,9 @@ def test_a_first_run_that_is_killed_ends_the_same_when_run_again(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
-@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize(("name", "call"), each_call(1))
 def test_a_later_run_that_is_killed_ends_the_same_when_run_again(
-    world: GitHubWorld, tmp_path: Path, call: int, after: bool
+    world: World, tmp_path: Path, call: int, after: bool
 ) -> None:
     begun(world, *NOTICES)
     first_and_second_push(world)
@@ -153,13 +221,13 @@ def test_a_later_run_that_is_killed_ends_the_same_when_run_again(
     assert end(world) == End(expected, 1, "3 findings (1 high, 1 medium, 1 low)")
 
 
-@pytest.mark.parametrize("call", [5, 6])
+@pytest.mark.parametrize("left", [1, 2])
 def test_a_run_that_is_killed_after_posting_repeats_nothing_after_the_next_push(
-    world: GitHubWorld, tmp_path: Path, call: int
+    world: World, verbs: Verbs, tmp_path: Path, left: int
 ) -> None:
     begun(world, *NOTICES)
     first_and_second_push(world)
-    process(world, tmp_path, call, after=False)
+    process(world, tmp_path, verbs.calls[1] - left, after=False)
     said = len(world.said())
     edit(world.repo, "shop/cart.py", "def step_1(", "import os\n\n\nimport sys\n\n\ndef step_1(")
     world.push()
@@ -169,33 +237,35 @@ def test_a_run_that_is_killed_after_posting_repeats_nothing_after_the_next_push(
 
 
 def test_the_killed_runs_are_killed_at_each_of_their_calls(
-    world: GitHubWorld, tmp_path: Path
+    world: World, verbs: Verbs, tmp_path: Path
 ) -> None:
     world.gateway.react = noticing(*NOTICES)
-    assert process(world, tmp_path, None, after=False) == 7
+    first = process(world, tmp_path, None, after=False)
     first_and_second_push(world)
-    assert process(world, tmp_path, None, after=False) == 7
+    assert (first, process(world, tmp_path, None, after=False)) == verbs.calls
 
 
 # --- two at once --------------------------------------------------------------------------------
 
 
-def test_two_runs_on_one_head_say_everything_once(world: GitHubWorld, tmp_path: Path) -> None:
+def test_two_runs_on_one_head_say_everything_once(
+    world: World, verbs: Verbs, tmp_path: Path
+) -> None:
     world.gateway.react = noticing(*ALL)
     both = threading.Barrier(2)
     held: set[int] = set()
 
     def hold(call: Call) -> None:
         """Both have looked, and neither has posted."""
-        if "/reviews" in call.path and threading.get_ident() not in held:
+        if re.search(verbs.post, str(call)) and threading.get_ident() not in held:
             held.add(threading.get_ident())
             both.wait(30)
 
-    world.hub.before_call = hold
+    world.forge.before_call = hold
     with ThreadPoolExecutor() as pool:
         runs = [pool.submit(process_alone, world, tmp_path / name) for name in ("a", "b")]
         assert [run.result() for run in runs] == [0, 0]
-    assert len(world.pull.reviews) == 2  # they did collide
+    assert len(held) == 2  # they did collide
     assert sorted((each.path, each.line) for each in world.said()) == [
         ("shop/cart.py", 10),
         ("shop/cart.py", 34),
@@ -204,7 +274,7 @@ def test_two_runs_on_one_head_say_everything_once(world: GitHubWorld, tmp_path: 
     assert len(world.summaries()) == 1
 
 
-def process_alone(world: GitHubWorld, job: Path) -> int:
+def process_alone(world: World, job: Path) -> int:
     job.mkdir()
     world.write_event(job)
     return subprocess.run(
@@ -221,16 +291,16 @@ def process_alone(world: GitHubWorld, job: Path) -> int:
 
 @pytest.mark.parametrize("status", [502, 0], ids=["502", "dropped"])
 @pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
-@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("write", ["post", "show", "write_summary", "edit_summary", "resolve"])
 def test_a_write_without_an_answer_is_neither_lost_nor_repeated(
-    world: GitHubWorld, write: str, after: bool, status: int
+    world: World, verbs: Verbs, write: str, after: bool, status: int
 ) -> None:
-    later = write in WRITES[2:]
+    later = write in ("edit_summary", "resolve")
     if later:
         begun(world, *NOTICES)
         first_and_second_push(world)
     world.gateway.react = noticing(*NOTICES)
-    world.hub.fail(1, write, status=status, after_effect=after)
+    world.forge.fail(1, getattr(verbs, write), status=status, after_effect=after)
     run = world.run()
     assert run.code == 0
     places = [(each.path, each.line) for each in world.said()]
@@ -238,43 +308,30 @@ def test_a_write_without_an_answer_is_neither_lost_nor_repeated(
     assert "3 findings" in world.summary()
 
 
-def test_what_cannot_be_posted_stands_in_the_summary(world: GitHubWorld) -> None:
-    world.hub.fail(None, "POST .*/reviews", status=502)
+def test_what_cannot_be_posted_stands_in_the_summary(world: World, verbs: Verbs) -> None:
+    world.forge.fail(None, verbs.any_post, status=502)
     run = begun(world)
     assert run.code == 5
     assert world.said() == []
     for title in ("eval( is wrong", "sleep( is wrong", "secret( is wrong"):
         assert title in world.summary()
     assert "does is not what it says" in world.summary()
-    world.hub.faults.clear()
+    world.forge.faults.clear()
     assert world.run().code == 0
     assert len(world.said()) == 3
 
 
-def test_what_nothing_can_be_told_of_stands_in_the_job(
-    world: GitHubWorld, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.hub.fail(None, "POST /repos", status=502)
-    run = begun(world)
-    assert run.code == 5
-    shown = capsys.readouterr().out
-    assert "::error title=eval( is wrong,file=shop/cart.py,line=10,endLine=10::" in shown
-    assert "sleep( is wrong" in run.page
-    assert run.report
-    assert len(run.report.findings) == 3
-
-
-# --- places that GitHub does not take -----------------------------------------------------------
+# --- places that the forge does not take ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [["m3.py"], ["m0.py", "m9.py"], ["m4.py", "m5.py", "m6.py"]])
 def test_comments_that_are_refused_stand_in_the_summary_and_the_others_at_their_lines(
-    world: GitHubWorld, bad: list[str]
+    world: World, bad: list[str]
 ) -> None:
     for number in range(10):
         world.repo.write(f"m{number}.py", f"bad({number})\n")
     world.push()
-    world.hub.refused_paths.update(bad)
+    world.forge.refused_paths.update(bad)
     begun(world, Notice("bad("))
     assert sorted(each.path for each in world.said()) == sorted(
         {f"m{number}.py" for number in range(10)} - set(bad)
@@ -286,44 +343,20 @@ def test_comments_that_are_refused_stand_in_the_summary_and_the_others_at_their_
     assert len(world.said()) == 10 - len(bad)
 
 
-# --- tokens and limits --------------------------------------------------------------------------
+# --- limits -------------------------------------------------------------------------------------
 
 
-def test_a_token_that_cannot_write_loses_nothing(
-    world: GitHubWorld, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.token = world.hub.token("read")
-    run = begun(world)
-    assert run.code == 0
-    assert (world.said(), world.summaries()) == ([], [])
-    shown = capsys.readouterr().out
-    assert shown.count("::error title=") + shown.count("::warning ") + shown.count("::notice ") == 3
-    assert "eval( is wrong" in run.page
-    assert run.outputs["posted"] == "0"
-    assert "pull-requests: write" in shown
-
-
-def test_a_token_that_cannot_resolve_says_so(world: GitHubWorld) -> None:
-    begun(world, *NOTICES)
-    first_and_second_push(world)
-    world.token = world.hub.token(scopes={"pull-requests", "issues"}, login=BOT)
-    run = world.run()
-    assert run.code == 0
-    assert not any(each.resolved for each in world.said())
-    assert "for somebody to resolve" in world.summary()
-
-
-def test_a_rate_limit_is_waited_for(world: GitHubWorld) -> None:
-    world.hub.fail(1, "POST .*/reviews", **secondary_limit(1))
+def test_a_rate_limit_is_waited_for(world: World, verbs: Verbs) -> None:
+    world.forge.fail(1, verbs.post, **verbs.limit(1))
     run = begun(world)
     assert run.code == 0
     assert len(world.said()) == 3
 
 
 def test_a_rate_limit_that_lasts_is_an_error_with_its_end(
-    world: GitHubWorld, capsys: pytest.CaptureFixture[str]
+    world: World, verbs: Verbs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.hub.fail(None, "POST .*/reviews", **secondary_limit(4000))
+    world.forge.fail(None, verbs.any_post, **verbs.limit(4000))
     run = begun(world)
     assert run.code == 5
     assert "it ends at" in capsys.readouterr().out
