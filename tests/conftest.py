@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 from fake_gateway import FakeGateway, serving
@@ -99,6 +100,25 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy of the machine stands before loopback."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, in one file, that nobody else knows."""
+    if not which("openssl"):
+        pytest.skip("openssl is not installed: it makes the certificate")
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    key = file.with_name("key.pem")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", file),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return file
 
 
 @pytest.hookimpl(wrapper=True)

@@ -394,25 +394,6 @@ def test_a_proxy_of_the_environment_is_used(
     assert all(path.startswith("/shop.git") for path in server.paths)
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 with its key, in one file, that nobody else knows."""
-    if not which("openssl"):
-        pytest.skip("openssl is not installed: it makes the certificate")
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    key = file.with_name("key.pem")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", file),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return file
-
-
 @pytest.fixture
 def secure(origin: Repo, certificate: Path) -> Iterator[str]:
     """The address of the server behind TLS."""

@@ -316,10 +316,35 @@ def test_several_lines_are_a_range_that_ends_at_the_commented_line(wire: Wire) -
         **PATHS,
         "new_line": 14,
         "line_range": {
-            "start": {"line_code": f"{NAME}_12_12", "type": "old", "old_line": 12, "new_line": 12},
+            "start": {"line_code": f"{NAME}_12_12", "type": None, "old_line": 12, "new_line": 12},
             "end": {"line_code": f"{NAME}_14_14", "type": "new", "new_line": 14},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("refused", "lost"), [(("line_range",), False), (("line_range", "new_line"), True)]
+)
+def test_several_lines_that_are_refused_are_tried_at_the_last_one(
+    wire: Wire, refused: tuple[str, ...], lost: bool
+) -> None:
+    def react(call: Call) -> Answer:
+        if call.path.endswith("graphql"):
+            return seen()
+        if "draft_notes" in call.path:
+            return Answer({"message": "404 Not Found"}, 404)
+        bad = set(refused) & set(call.body["position"])
+        return Answer(
+            {"message": "400 Bad request - Note {:line_code=>[...]}"}, 400 if bad else 201
+        )
+
+    gitlab = wire.gitlab()
+    wire.react = react
+    gitlab.look()
+    whole = comment(path="new.py", line=12, end_line=14)
+    assert list(gitlab.post(HEAD, renamed(), [(whole, "text")], "")) == [whole] * lost
+    sent = [call.body["position"] for call in wire.calls if "/discussions" in call.path]
+    assert [("line_range" in each, each["new_line"]) for each in sent] == [(True, 14), (False, 14)]
 
 
 def test_a_removed_line_is_named_by_its_old_number(wire: Wire) -> None:

@@ -332,9 +332,9 @@ class Place:
 
 
 def _end(file: FileDiff, row: Row) -> dict[str, Any]:
-    """One end of a range."""
+    """One end of a range; GitLab's page shows a sign before the number of a line with a type."""
     name = hashlib.sha1(file.path.encode(), usedforsecurity=False).hexdigest()
-    kind = "new" if row.kind == ADDED else "old"
+    kind = {ADDED: "new", REMOVED: "old"}.get(row.kind)
     return {"line_code": f"{name}_{row.old}_{row.new}", "type": kind, **row.numbers()}
 
 
