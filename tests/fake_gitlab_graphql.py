@@ -37,7 +37,12 @@ type DiffRefs { baseSha: String headSha: String! startSha: String! }
 type DiffPosition { filePath: String! }
 type NotePermissions { resolveNote: Boolean! }
 
-interface ResolvableInterface { resolvable: Boolean! resolved: Boolean! resolvedBy: UserCore }
+interface ResolvableInterface {
+  resolvable: Boolean!
+  resolved: Boolean!
+  resolvedAt: Time
+  resolvedBy: UserCore
+}
 
 type Note implements ResolvableInterface {
   id: NoteID!
@@ -48,6 +53,7 @@ type Note implements ResolvableInterface {
   position: DiffPosition
   resolvable: Boolean!
   resolved: Boolean!
+  resolvedAt: Time
   resolvedBy: UserCore
   system: Boolean!
   updatedAt: Time!
@@ -63,6 +69,7 @@ type Discussion implements ResolvableInterface {
   replyId: DiscussionID!
   resolvable: Boolean!
   resolved: Boolean!
+  resolvedAt: Time
   resolvedBy: UserCore
 }
 type DiscussionConnection { nodes: [Discussion] pageInfo: PageInfo! }
@@ -191,6 +198,7 @@ def _resolution(thread: Thread | None) -> Node:
     return {
         "resolvable": thread is not None,
         "resolved": resolver is not None,
+        "resolvedAt": f"{thread.resolved_at:%Y-%m-%dT%H:%M:%SZ}" if thread and resolver else None,
         "resolvedBy": _user(resolver) if resolver else None,
     }
 

@@ -273,7 +273,10 @@ def _resolve(request: Request) -> Answer:
         raise RefusedError(403, "Forbidden")
     if wanted not in ("true", "false"):
         raise RefusedError(400, {"error": "resolved is invalid"})
-    thread.resolved_by = (thread.resolved_by or login) if wanted == "true" else None
+    if wanted == "false":
+        request.lab.unresolve(thread)
+    elif not thread.resolved:
+        request.lab.resolve(thread, login)
     return Answer(200, _discussion_shape(request, thread, thread.notes))
 
 

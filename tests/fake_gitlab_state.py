@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any, Literal
 
@@ -27,6 +27,9 @@ BOT = "project_42_bot_1f"
 PROJECT = 42
 GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
 DRAFTS_SINCE, SUMMARY_SINCE = (15, 10), (19, 2)  # versions of GitLab
+
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotTakenError(Exception):
@@ -72,6 +75,7 @@ class Thread:
     position: Position | None
     notes: list[Note] = field(default_factory=list)
     resolved_by: str | None = None
+    resolved_at: datetime = NEVER
 
     @property
     def _place(self) -> Position:
@@ -329,10 +333,15 @@ class FakeGitLab(FakeForge):
             return self.add_reply(request, thread, login, body)
 
     def resolve(self, thread: Thread, login: str) -> None:
-        thread.resolved_by = login
+        thread.resolved_by, thread.resolved_at = login, next(self._moments)
 
     def unresolve(self, thread: Thread) -> None:
         thread.resolved_by = None
+
+    def outdate(self, thread: Thread, login: str) -> None:
+        """What a project does that resolves by itself what the push of somebody has changed."""
+        self.resolve(thread, login)
+        thread.notes.append(self.new_note(login, "changed this line in version 2", system=True))
 
     def thumbs_down(self, note: Note, login: str) -> None:
         note.emoji.append(("thumbsdown", login))
@@ -422,7 +431,9 @@ class FakeGitLab(FakeForge):
         if thread is None:
             raise NotTakenError(NO_LINE)
         self.add_reply(request, thread, draft.author, body, told=False)
-        thread.resolved_by = draft.author if draft.resolves else None
+        self.unresolve(thread)
+        if draft.resolves:
+            self.resolve(thread, draft.author)
 
     def taken(
         self, request: MergeRequest, author: str, text: str, position: Position | None = None

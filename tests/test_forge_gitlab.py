@@ -44,7 +44,8 @@ def note(number: int, body: str = "Hm.", who: str | None = "ada", **changes: Any
 
 
 def talk(*notes: Any, **changes: Any) -> Any:
-    node = {"id": "gid://gitlab/DiffDiscussion/d1", "resolved": False, "resolvedBy": None}
+    node = {"id": "gid://gitlab/DiffDiscussion/d1", "resolved": False}
+    node |= {"resolvedBy": None, "resolvedAt": None}
     return node | {"notes": {"nodes": list(notes)}} | changes
 
 
@@ -128,9 +129,22 @@ def test_discussions_at_lines_have_their_notes_and_who_rejected_them() -> None:
     assert looked(talk(liked)).discussions[0].notes[0].rejected_by == ()
 
 
-@pytest.mark.parametrize(("solver", "by"), [("ada", "ada"), (BOT, None)])
-def test_what_the_bot_has_resolved_itself_nobody_has(solver: str, by: str | None) -> None:
-    (found,) = looked(at_line(1, resolved=True, resolvedBy={"username": solver})).discussions
+@pytest.mark.parametrize(
+    ("solver", "system", "by"),
+    [
+        ("ada", None, "ada"),
+        (BOT, None, None),
+        ("ada", "10", "ada"),  # the lines had changed before
+        ("ada", "20", None),
+        ("ada", "21", None),
+    ],
+)
+def test_what_the_bot_or_a_push_has_resolved_nobody_has(
+    solver: str, system: str | None, by: str | None
+) -> None:
+    changed = [note(int(system), "changed this line", "ada", system=True)] if system else []
+    resolution = {"resolvedBy": {"username": solver}, "resolvedAt": "2026-01-02T03:04:20Z"}
+    (found,) = looked(at_line(1, *changed, resolved=True, **resolution)).discussions
     assert (found.resolved, found.resolved_by) == (True, by)
 
 

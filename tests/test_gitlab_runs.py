@@ -239,6 +239,16 @@ def test_a_comment_that_waits_may_come_to_stand_outside_of_all_hunks(world: GitL
     assert (thread.position["old_line"], thread.position["new_line"]) == (10, 10)
 
 
+def test_a_thread_that_a_push_has_resolved_by_itself_is_not_dismissed(world: GitLabWorld) -> None:
+    begun(world)
+    edit(world.repo, CART, "eval(cart.total)", "eval(cart.sum)")
+    world.push()
+    world.lab.outdate(world.request.threads[0], ADA)
+    run = world.run(settings={"fail_on": "critical"})
+    assert (run.code, run.outputs["findings"]) == (1, "3")
+    assert len(world.said()) == 3
+
+
 # --- tokens -------------------------------------------------------------------------------------
 
 

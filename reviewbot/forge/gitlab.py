@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -43,7 +44,7 @@ query Look($path: ID!, $iid: String!, $after: String) {
       discussions(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
-          id resolved resolvedBy { username }
+          id resolved resolvedAt resolvedBy { username }
           notes(first: 100) {
             nodes {
               id system body url createdAt
@@ -63,6 +64,7 @@ query Look($path: ID!, $iid: String!, $after: String) {
 DEVELOPER = 30  # the least access level that may push
 FILE_BYTES = 200 * 1024  # GitLab knows no lines of a file with more of a diff
 SUGGESTED_LINES = 100  # above the commented one, at most, that a suggestion can replace
+ONE_BREATH = timedelta(minutes=1)
 GHOST = "ghost"  # GitLab's own name for accounts that are gone
 
 
@@ -211,7 +213,8 @@ class GitLab:
     def _publish(self, notes: Sequence[tuple[Place, str]], opening: str) -> None:
         path = f"{self._root}/draft_notes"
         for place, text in notes:
-            self._api.ask("POST", path, {"note": text, "position": place.position()})
+            draft = {"note": text, "position": place.position()}
+            self._api.ask("POST", path, draft, fine=(BAD_REQUEST,))
         self._published = True
         # Older versions of GitLab take neither, and do not mind.
         review = {"reviewer_state": "reviewed"} | ({"note": opening} if opening else {})
@@ -420,14 +423,28 @@ def _is_at_line(discussion: Mapping[str, Any]) -> bool:
 
 def _discussion(discussion: Mapping[str, Any], viewer: str) -> Discussion:
     opening = nodes(discussion["notes"])[0]
-    solver = discussion["resolvedBy"]
     return Discussion(
         id=_id(discussion),
         resolved=discussion["resolved"],
-        resolved_by=_login(solver) if solver and _login(solver) != viewer else None,
+        resolved_by=_solver(discussion, viewer),
         resolvable=opening["userPermissions"]["resolveNote"],
         notes=tuple(_notes(discussion, viewer)),
     )
+
+
+def _solver(discussion: Mapping[str, Any], viewer: str) -> str | None:
+    """Who has resolved a discussion, if somebody else has, and by hand.
+
+    A project may resolve what a push has changed by itself: GitLab names who has pushed, and tells
+    of the changed lines in the same breath. That is no word on the finding.
+    """
+    solver = discussion["resolvedBy"]
+    if not solver or _login(solver) == viewer:
+        return None
+    resolved = datetime.fromisoformat(discussion["resolvedAt"])
+    told = (each["createdAt"] for each in nodes(discussion["notes"]) if each["system"])
+    after = (datetime.fromisoformat(at) - resolved for at in told)
+    return None if any(timedelta() <= each <= ONE_BREATH for each in after) else _login(solver)
 
 
 def _notes(discussion: Mapping[str, Any], viewer: str) -> Iterator[Note]:
