@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from reviewbot.errors import ForgeError, UnsureError
+from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
 from reviewbot.text import visible
 
 TIMEOUT = 30  # seconds for one call
@@ -52,10 +52,12 @@ class Answer:
 class Carrier(Protocol):
     """What carries calls to one forge, by its own client library.
 
-    `name` is what people call the forge, `host` where it answers.
+    `name` is what people call the forge, `host` where it answers; `needs` says in a sentence what
+    the token must be.
     """
 
     name: str
+    needs: str
     host: str
     token: str
 
@@ -64,9 +66,6 @@ class Carrier(Protocol):
 
     def limit(self, answer: Answer) -> float | None:
         """Seconds to wait, where a rate limit has refused the call; None otherwise."""
-
-    def refusal(self, answer: Answer, *, writing: bool) -> ForgeError:
-        """The error for a call that the forge does not take, with what to do about it."""
 
 
 class Api:
@@ -135,13 +134,18 @@ class Api:
 
     def refusal(self, answer: Answer, *, writing: bool = False) -> ForgeError:
         """The error for a call that the forge does not take, with what to do about it."""
+        name, needs, status = self._carrier.name, self._carrier.needs, answer.status
         if answer.moved:
             return ForgeError(
-                f"{self._carrier.name} sends the call elsewhere ({answer.status}), and the token "
-                "must not follow",
+                f"{name} sends the call elsewhere ({status}), and the token must not follow",
                 "Was the repository renamed, or moved? Set its final address.",
             )
-        return self._carrier.refusal(answer, writing=writing)
+        if status == UNAUTHORISED:
+            return ForgeError(f"{name} does not accept the token (401)", f"Is it expired? {needs}")
+        if status == FORBIDDEN and writing:
+            return ReadOnlyError(f"the token may not write here: {answer.words}", needs)
+        hint = needs if status in (FORBIDDEN, NOT_FOUND) else ""
+        return ForgeError(f"{name} refuses the call ({status}): {answer.words}", hint)
 
     def cleaned(self, said: str) -> str:
         """One short line without the token."""

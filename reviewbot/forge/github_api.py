@@ -14,14 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reviewbot import __version__
-from reviewbot.errors import ForgeError, ReadOnlyError
+from reviewbot.errors import ForgeError
 from reviewbot.forge.api import (
     FORBIDDEN,
     LIMIT_DELAY,
     NOT_FOUND,
     TIMEOUT,
     TOO_MANY,
-    UNAUTHORISED,
     UNPROCESSABLE,
     Answer,
     bounded,
@@ -47,6 +46,7 @@ class Carrier:
     """
 
     name = "GitHub"
+    needs = _NEEDS
 
     def __init__(self, url: str, token: str) -> None:
         import github  # noqa: PLC0415 - slow, and not needed for --help
@@ -100,15 +100,6 @@ class Carrier:
         if after is None:
             after = reset - time.time() + 1 if spent and reset else LIMIT_DELAY
         return bounded(after)
-
-    def refusal(self, answer: Answer, *, writing: bool) -> ForgeError:
-        """The error for a call that GitHub does not take, with what to do about it."""
-        if answer.status == UNAUTHORISED:
-            return ForgeError("GitHub does not accept the token (401)", f"Set another. {_NEEDS}")
-        if answer.status == FORBIDDEN and writing:
-            return ReadOnlyError(f"the token may not write here: {answer.words}", _NEEDS)
-        hint = _NEEDS if answer.status in (FORBIDDEN, NOT_FOUND) else ""
-        return ForgeError(f"GitHub refuses the call ({answer.status}): {answer.words}", hint)
 
 
 def words(content: object) -> str:

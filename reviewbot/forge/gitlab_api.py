@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from reviewbot import __version__
-from reviewbot.errors import ForgeError, ReadOnlyError
+from reviewbot.errors import ForgeError
 from reviewbot.forge.api import (
-    FORBIDDEN,
     LIMIT_DELAY,
-    NOT_FOUND,
     TIMEOUT,
     TOO_MANY,
-    UNAUTHORISED,
     Answer,
     bounded,
 )
@@ -45,6 +42,7 @@ class Carrier:
     """
 
     name = "GitLab"
+    needs = NEEDS
 
     def __init__(self, url: str, token: str, authorities: str = "") -> None:
         import gitlab  # noqa: PLC0415 - slow, and not needed for --help
@@ -100,15 +98,6 @@ class Carrier:
         if answer.status != TOO_MANY:
             return None
         return bounded(parsed(answer.headers.get("retry-after")) or LIMIT_DELAY)
-
-    def refusal(self, answer: Answer, *, writing: bool) -> ForgeError:
-        """The error for a call that GitLab does not take, with what to do about it."""
-        if answer.status == UNAUTHORISED:
-            return ForgeError("GitLab does not accept the token (401)", f"Is it expired? {NEEDS}")
-        if answer.status == FORBIDDEN and writing:
-            return ReadOnlyError(f"the token may not write here: {answer.words}", NEEDS)
-        hint = NEEDS if answer.status in (FORBIDDEN, NOT_FOUND) else ""
-        return ForgeError(f"GitLab refuses the call ({answer.status}): {answer.words}", hint)
 
 
 def words(content: object) -> str:
