@@ -28,11 +28,11 @@ def run(
     """
     runner = jobs.runner(environment)
     job = runner.job()
-    forge = None if job.idle else runner.forge(job, progress.paused)
-    if forge is None:
+    access = None if job.idle else runner.access(job, progress.paused)
+    if access is None:
         ending = Ending(0, "skipped", job.idle or "no open pull request has this head")
     else:
-        ending = pull_request.run(job, forge, order, environment, progress)
+        ending = pull_request.run(job, access, order, environment, progress)
     try:
         conclude(ending, runner, destination)
     except OutputError as error:
@@ -48,17 +48,23 @@ def conclude(ending: Ending, runner: Runner, destination: Destination) -> None:
         OutputError: the report cannot be written.
     """
     runner.set_outputs(outputs(ending, str(destination.path or "")))
-    report, delivery = ending.report, ending.delivery
-    if report:
-        show(harmless(text.render(report, Style())))
+    if ending.report:
+        show(harmless(text.render(ending.report, Style())))
     for line in _said(ending):
         show(harmless(f"reviewbot: {visible(line)}\n"))
+    _show_on_page(ending, runner)
+    if ending.report and destination.path:
+        destination.write_report(ending.report)
+
+
+def _show_on_page(ending: Ending, runner: Runner) -> None:
+    report, delivery = ending.report, ending.delivery
     if report and delivery:
-        runner.show_summary(delivery.text or markdown.render(report, Style()))
-        if not delivery.superseded:
-            runner.annotate(report, delivered=delivery.problem is None)
-    if report and destination.path:
-        destination.write_report(report)
+        summary = delivery.text or markdown.render(report, Style())
+        delivered = delivery.superseded or delivery.problem is None
+        runner.show(report, summary, delivered=delivered)
+    else:
+        runner.show(None, "", delivered=True)
 
 
 def _said(ending: Ending) -> Iterator[str]:

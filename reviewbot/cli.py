@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 _BY_ENVIRONMENT = ("model", "effort", "budget")
-FORMATS = ("text", "json", "markdown")
+FORMATS = ("text", "json", "markdown", "gitlab")
 
 _EPILOG = """\b
 Exit codes, the first that applies:
@@ -214,8 +214,9 @@ def diff(context: click.Context, /, **options: Any) -> int:
     destination = Destination.of(options["output"], options["format_"])
     wish = _wish(context, options)
     if options["dry_run"]:
-        if destination.format == "markdown":
-            raise UsageError("a dry run is shown as text or json", "Leave out --format markdown.")
+        if destination.format not in ("text", "json"):
+            hint = f"Leave out --format {destination.format}."
+            raise UsageError("a dry run is shown as text or json", hint)
         keep = destination.format == "json"
         rehearsal = local.rehearse(wish, os.environ, keep_messages=keep)
         destination.write(rehearsal.to_json() if keep else rehearsal.to_text())
@@ -314,15 +315,17 @@ _CI_CONFIG = click.option(
 def ci(context: click.Context, /, **options: Any) -> int:
     """Review the pull request of this CI job, and post what is new.
 
-    It knows the job by the variables of GitHub Actions. Comments are posted at the lines they are
-    about, each once; one summary is kept up to date. Settings, checklists and guides are read at
-    the commit that the pull request began at: nothing of the pull request decides how it is
-    reviewed.
+    It knows the job by the variables of GitHub Actions or GitLab CI. Comments are posted at the
+    lines they are about, each once; one summary is kept up to date. Settings, checklists and guides
+    are read at the commit that the pull request began at: nothing of the pull request decides how
+    it is reviewed.
 
     \b
     AI_GATEWAY_URL, LITELLM_API_KEY  the gateway and the key for it
     GITHUB_TOKEN                     reads the pull request and writes the comments:
                                      contents: read, pull-requests: write
+    GITLAB_TOKEN                     the same for merge requests: a project or group access
+                                     token, role Developer, scope api
     """  # noqa: D301 - as above
     from reviewbot.pull_request import Order  # noqa: PLC0415
 

@@ -306,6 +306,7 @@ class Repository:
         commits: Iterable[str],
         authorization: str = "",
         *,
+        authorities: str = "",
         timeout: float = FETCH_TIMEOUT,
     ) -> None:
         """Get those of the commits that are not here, each by itself, without its history.
@@ -316,6 +317,7 @@ class Repository:
             url: the repository's address, http or https.
             commits: by their full ids.
             authorization: value of the HTTP header, for this address only.
+            authorities: a file with the certificates to trust, where nobody has told git another.
             timeout: seconds for all of it.
 
         Raises:
@@ -328,7 +330,7 @@ class Repository:
         missing = [commit for commit in wanted if not self.has(commit)]
         if not missing:
             return
-        environment = self._environment_to_fetch(url, authorization)
+        environment = self._environment_to_fetch(url, authorization, authorities)
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 _command(*_FETCH, "--", url, *missing),
@@ -352,7 +354,9 @@ class Repository:
                 raise _not_fetched(_host(url), decode(errors.read()))
         self.shallow = True
 
-    def _environment_to_fetch(self, url: str, authorization: str) -> dict[str, str]:
+    def _environment_to_fetch(
+        self, url: str, authorization: str, authorities: str
+    ) -> dict[str, str]:
         """The environment of a fetch: its header stands there, as everybody can read arguments."""
         kept = {k: v for k, v in os.environ.items() if _KEPT_TO_FETCH.fullmatch(k)}
         environment = self._environment | kept
@@ -366,7 +370,7 @@ class Repository:
         if authorization:  # and no header beside it: the empty value clears the list
             headers = ("", f"Authorization: {authorization}")
             settings += [(f"http.{url}.extraHeader", header) for header in headers]
-        authorities = kept.get("SSL_CERT_FILE")
+        authorities = authorities or kept.get("SSL_CERT_FILE", "")
         if authorities and not self._knows_authorities(url, kept):
             environment["GIT_SSL_CAINFO"] = authorities
         return _with_settings(environment, settings)

@@ -21,9 +21,9 @@ _LANGUAGES = re.compile(
     "|swift|terraform|text|toml|ts|tsx|typescript|vue|xml|yaml|yml|zsh"
 )
 
-_REST = r"(?:[\w./@#!&-]*[^\W_])?"  # what may follow either, so that it is one code span
+_REST = r"(?:[\w./@#!&-]*(?:[^\W_]|@_+))?"  # what may follow either, so that it is one code span
 _NAME = rf"@\\?\w{_REST}"
-_REFERENCE = rf"(?<![\w./-])[\w./-]*+[#!&]\d{_REST}|\b(?i:GH)-\d{_REST}"
+_REFERENCE = rf"(?<![\w./-])[\w./-]*+[#!&]\d{_REST}|(?<![A-Za-z0-9])(?i:GH)-\d{_REST}"
 _ENTITY = r"&(?!(?:amp|lt|gt|quot|nbsp);)(?:\#\w+|[A-Za-z]\w*);"
 _URL = r"(?i:https?://|ftp://|www\.)(?:[^\s<>`\[\]\\!]|!(?!\[))*"
 _LINK_END = r"\]\([^\s()<>`\\]+\)"
@@ -47,12 +47,14 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _DOES_SOMETHING = re.compile(
-    rf"{_NAME}|[#!&]\d|\b(?i:GH)-\d|{_ENTITY}"
+    rf"{_NAME}|[#!&]\d|(?<![A-Za-z0-9])(?i:GH)-\d|{_ENTITY}"
     r"|/(?:issues|pull|pulls|discussions|merge_requests|work_items|epics)/\d"
 )
+_ACTION = re.compile(r"^/\w", re.MULTILINE)
 _AFTER_URL = ".,;:!?()'\"*_~|"
 _BACKSLASH = "\\"
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
+_BEFORE = re.compile(r"\A\s*?(?= ?(?:```|~~~)|\S|\Z)")  # but for the blank of an indented block
 _TABLE_RULE = re.compile(r"(?=.*-)[\s>*+\d.)|:-]+")
 
 
@@ -103,7 +105,10 @@ def fenced(language: str, text: str) -> str:
     text = "\n".join(map(_shown, text.split("\n")))
     longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
+    block = f"{fence}{language}\n{text}\n{fence}"
+    # GitLab obeys a line like `/merge` also in a code block, if it holds a fence. A block that is
+    # indented as a whole shows the same text, and none of its lines begins so.
+    return re.sub("^", " ", block, flags=re.MULTILINE) if _ACTION.search(block) else block
 
 
 def is_plain(text: str) -> bool:
@@ -122,7 +127,7 @@ def _piped(cell: str) -> str:
 
 
 def _block(text: str) -> str:
-    return "\n".join(_blocks(text.strip().split("\n")))
+    return "\n".join(_blocks(_BEFORE.sub("", text.rstrip(), count=1).split("\n")))
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[str]:

@@ -7,12 +7,13 @@ was posted is known from the comments themselves, not from what this run believe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reviewbot import history, threads
 from reviewbot.anchors import Comment
 from reviewbot.config import Config
+from reviewbot.diff import Diff
 from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
 from reviewbot.forge import Forge
 from reviewbot.history import History, State, Thread
@@ -30,15 +31,15 @@ STATE_SHARE = 0.75  # of the summary, at most, for what it remembers
 class Desk:
     """What posting needs to know beside the report.
 
-    `ground` is None where the change could not be had; `placeable` tells whether the forge takes a
-    comment at its lines. `target` is the branch it goes to, `rules` the digest of the
-    configuration. `url` leads to the job.
+    `diff` is the change, and `ground` the code that it leads to: None where they could not be had.
+    `target` is the branch it goes to, `rules` the digest of the configuration. `url` leads to the
+    job.
     """
 
     forge: Forge
     config: Config = field(default_factory=Config)
+    diff: Diff = field(default_factory=lambda: Diff(()))
     ground: Ground | None = None
-    placeable: Callable[[Comment], bool] = lambda _: False
     target: str = ""
     rules: str = ""
     url: str = ""
@@ -83,6 +84,7 @@ class _Delivery:
         self._before = self._now = before
         self._plan = _plan(report, before, desk)
         self._report = self._plan.report
+        self._head = report.head or ""
         self._resolved: Sequence[Thread] = ()
         self._refused: list[str] = []
         self._notes: list[str] = []
@@ -94,7 +96,7 @@ class _Delivery:
             posted=tuple(each.id for each in self._plan.post if each.fingerprint in self._there()),
             resolved=len(self._resolved),
             problem=problem,
-            text=self._text("", self._forge.body_limit),
+            text=self._text("", self._forge.body_limit, self._links()),
         )
 
     def _problem(self) -> ForgeError | None:
@@ -126,8 +128,9 @@ class _Delivery:
 
     def _left(self, waiting: Sequence[Comment], pause: float | None) -> tuple[Comment, ...]:
         """Post comments; those of which nobody knows that they are there."""
+        texts = list(map(self._said, waiting))
         try:
-            refused = self._forge.post(self._report.head or "", list(map(self._said, waiting)))
+            refused = self._forge.post(self._head, self._desk.diff, texts, self._opening())
         except UnsureError:
             if pause is None:
                 raise
@@ -140,15 +143,23 @@ class _Delivery:
         return ()
 
     def _said(self, comment: Comment) -> tuple[Comment, str]:
-        entry = history.entry_of(comment, self._report.head or "")
-        entry = replace(entry, commented=True, body="")
-        return comment, comment_text.render(comment, history.finding_marker(entry))
+        entry = replace(history.entry_of(comment, self._head), commented=True, body="")
+        marker = history.finding_marker(entry)
+        word = self._forge.suggestion_as(comment)
+        return comment, comment_text.render(comment, marker, suggestion_as=word)
+
+    def _opening(self) -> str:
+        """The summary as it may go out with the comments: it remembers nothing until they stand."""
+        if self._now.summary:
+            return ""
+        limit = self._forge.body_limit
+        marker, _ = history.state_marker(State(), limit)
+        return self._text(marker, limit, {comment.id: "" for comment in self._plan.post})
 
     def _there(self) -> frozenset[str]:
         """What has been said at this head, by fingerprints."""
-        head = self._report.head
         entries = (thread.entry for thread in self._now.threads)
-        return frozenset(entry.fingerprint for entry in entries if entry.said_at == head)
+        return frozenset(entry.fingerprint for entry in entries if entry.said_at == self._head)
 
     def _unsaid(self) -> frozenset[str]:
         """What was to be posted and is not there, although nobody has refused it."""
@@ -182,7 +193,7 @@ class _Delivery:
         if forgotten:
             count = plural(forgotten, "finding")
             self._notes.append(f"{count} cannot be remembered here: the next review is a full one.")
-        self._write(self._text(marker, limit))
+        self._write(self._text(marker, limit, self._links()))
         if self._now.summary is None:
             self._look()
         if self._now.spare:
@@ -224,7 +235,7 @@ class _Delivery:
         state = replace(old, entries=entries, status=report.status)
         if self._desk.ground is None:
             return state
-        state = replace(state, at=report.head or "", at_base=report.base or "")
+        state = replace(state, at=self._head, at_base=report.base or "")
         if report.status != "complete":
             return state
         return replace(
@@ -235,12 +246,12 @@ class _Delivery:
             rules=self._desk.rules,
         )
 
-    def _text(self, marker: str, limit: int) -> str:
+    def _text(self, marker: str, limit: int, links: Mapping[str, str]) -> str:
         scope = self._desk.ground.scope if self._desk.ground else None
         complete = self._report.status == "complete"
         news = any(comment.state == "new" for comment in self._report.findings)
         view = summary.View(
-            links=self._links(),
+            links=links,
             dismissed=[entry for entry in self._plan.entries if entry.state == "dismissed"],
             scope=scope.words() if scope else "",
             converged=bool(scope and scope.since and complete and not news),
@@ -271,6 +282,6 @@ def _plan(report: Report, before: History, desk: Desk) -> Plan:
         entries,
         before.threads,
         desk.ground,
-        placeable=desk.placeable,
+        placeable=lambda comment: desk.forge.placeable(desk.diff, comment),
         most=desk.config.max_review_comments,
     )

@@ -27,10 +27,10 @@ from reviewbot.errors import (
     ReviewbotError,
     UsageError,
 )
-from reviewbot.forge import Forge, PullRequest, Remote, Sight, State
+from reviewbot.forge import Forge, PullRequest, Remote, Respondent, Sight, State
 from reviewbot.git import Repository
 from reviewbot.handover import handed_over
-from reviewbot.jobs import Job
+from reviewbot.jobs import Access, Job
 from reviewbot.pipeline import Review
 from reviewbot.posting import Delivery, Desk, deliver
 from reviewbot.progress import Progress
@@ -69,7 +69,7 @@ class Ending:
 
 
 def run(
-    job: Job, forge: Forge, order: Order, environment: Mapping[str, str], progress: Progress
+    job: Job, access: Access, order: Order, environment: Mapping[str, str], progress: Progress
 ) -> Ending:
     """Do what the job's event asks for.
 
@@ -79,13 +79,13 @@ def run(
     """
     if reason := _keyless(job, order, environment):
         return Ending(0, "skipped", reason)
-    sight = forge.look()
-    if ending := _too_late(job, order, sight.pull) or _heard(job, forge):
+    sight = access.forge.look()
+    if ending := _too_late(job, order, sight.pull) or _heard(job, access):
         return ending
-    check = _Check(job, forge, sight.pull, progress)
+    check = _Check(access.respondent, sight.pull.head, job.url, progress)
     check.set("pending", "under review")
     try:
-        ending = _Run(job, forge, order, sight).ending(environment, progress)
+        ending = _Run(job, access.forge, order, sight).ending(environment, progress)
     except (InterruptedReview, SystemExit):
         check.set("error", "the review was interrupted")
         raise
@@ -124,17 +124,17 @@ def _too_late(job: Job, order: Order, pull: PullRequest) -> Ending | None:
     return None
 
 
-def _heard(job: Job, forge: Forge) -> Ending | None:
+def _heard(job: Job, access: Access) -> Ending | None:
     """Answer the commands that started the job; None where they ask for a review."""
-    if not job.commands:
+    if not job.commands or not access.respondent:
         return None
-    if not forge.may_write(job.asker):
+    if not access.forge.may_write(job.asker):
         return Ending(0, "skipped", f"{job.asker} may not write to this repository")
     verbs = {command.verb for command in job.commands}
     if verbs == {"help"}:
-        forge.answer(HELP)
+        access.respondent.answer(HELP)
         return Ending(0, "skipped", "help was asked for")
-    forge.acknowledge(job.note)
+    access.respondent.acknowledge(job.note)
     if verbs <= {"pause", "help"}:
         return Ending(0, "skipped", f"{job.asker} has paused the reviews")
     return None
@@ -144,16 +144,16 @@ def _heard(job: Job, forge: Forge) -> Ending | None:
 class _Check:
     """The commit status at the head; where the job itself is shown there, none is needed."""
 
-    job: Job
-    forge: Forge
-    pull: PullRequest
+    respondent: Respondent | None
+    head: str
+    url: str
     progress: Progress
 
     def set(self, state: State, said: str) -> None:
-        if not self.job.foreign:
+        if self.respondent is None:
             return
         try:
-            self.forge.set_status(self.pull.head, state, said, self.job.url)
+            self.respondent.set_status(self.head, state, said, self.url)
         except ForgeError as error:
             self.progress.say(f"the commit status could not be set: {error.message}")
 
@@ -234,7 +234,7 @@ class _Run:
         self._desk = replace(
             self._desk,
             ground=_ground(review, cache(lambda at: earlier.moves(at, pull.head, base))),
-            placeable=lambda comment: self._forge.placeable(the_change.diff, comment),
+            diff=the_change.diff,
         )
         warnings = house.proposed(repository, base, pull.head, self._order.overrides, config_file)
         return _Stage(review, warnings)
@@ -370,7 +370,7 @@ class _Earlier:
 
 
 def _fetch(repository: Repository, remote: Remote, commits: Sequence[str]) -> None:
-    repository.fetch(remote.url, commits, remote.authorization)
+    repository.fetch(remote.url, commits, remote.authorization, authorities=remote.authorities)
 
 
 def _ground(review: Review, moves: Callable[[str], Moves | None]) -> Ground:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from fake_gateway import FakeGateway, serving
 from hypothesis import settings
+from wire import Wire
+from wire import serving as answering
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -83,6 +85,20 @@ def fake() -> Iterator[FakeGateway]:
     """A gateway on loopback that does what the test says."""
     with serving() as gateway:
         yield gateway
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A forge on loopback that gives the answers it is told to."""
+    with answering() as wire:
+        yield wire
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy of the machine stands before loopback."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,8 +11,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fake_forge import Answer, Call
 from fake_github_rest import page_of
-from fake_github_state import Answer, Call, Comment, FakeGitHub, Pull, Thread, Token
+from fake_github_state import Comment, FakeGitHub, Pull, Thread, Token
 from graphql import GraphQLError, GraphQLResolveInfo, build_schema, graphql_sync
 
 SDL = """

@@ -17,11 +17,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from zlib import crc32
 
 import jsonschema
+from fake_forge import Answer, Call
 from fake_github_rules import body_problem, problems
 from fake_github_state import (
     BOT,
-    Answer,
-    Call,
     Comment,
     FakeGitHub,
     Notification,

@@ -1,17 +1,18 @@
 """What GitHub shows of a pull request's diff, and where in it a comment may stand.
 
-Lines come from git itself, so that nothing here shares a mistake with the parser under test.
+Lines come from git itself, by way of `fake_forge`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from conftest import Repo
+from fake_forge import DIFF, Hunk, environment, hunks
+
+__all__ = ["BODY_LIMIT", "Shown", "body_problem", "environment", "problems", "shift", "shown"]
 
 # https://docs.github.com/repositories/creating-and-managing-repositories/repository-limits
 MOST_FILES = 300
@@ -29,38 +30,15 @@ NO_START_SIDE = "Pull request review thread start side is missing"
 TOO_LONG = f"body is too long (maximum is {BODY_LIMIT} characters)"
 BLANK = "body can't be blank"
 
-_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 _PATCH = re.compile(rb"^(?=diff --git )", re.MULTILINE)
-_DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
-
-
-@dataclass(frozen=True)
-class Hunk:
-    """The lines that a hunk shows of the old file and of the new one."""
-
-    left: range
-    right: range
-
-    def side(self, name: str) -> range:
-        return self.left if name == "LEFT" else self.right
-
 
 Shown = Mapping[str, Sequence[Hunk]]
 
 
-def _hunks(patch: bytes) -> list[Hunk]:
-    """The hunks; a side without lines has its range after the line that it follows."""
-    numbers = [tuple(int(each or 1) for each in match.groups()) for match in _HUNK.finditer(patch)]
-    return [
-        Hunk(range(old, old + old_count), range(new, new + new_count))
-        for old, old_count, new, new_count in numbers
-    ]
-
-
 def shown(repo: Repo, base: str, head: str) -> Shown:
     """What GitHub shows of the changes between two commits: no hunk of what is too large."""
-    raw = repo.git_bytes(*_DIFF, "--raw", "-z", "-M", base, head).decode("utf-8", "surrogateescape")
-    patches = _PATCH.split(repo.git_bytes(*_DIFF, "-M", base, head))
+    raw = repo.git_bytes(*DIFF, "--raw", "-z", "-M", base, head).decode("utf-8", "surrogateescape")
+    patches = _PATCH.split(repo.git_bytes(*DIFF, "-M", base, head))
     segments, names = iter(patches[1:]), iter(raw.split("\0")[:-1])
     found: dict[str, Sequence[Hunk]] = {}
     lines = size = 0
@@ -73,7 +51,7 @@ def shown(repo: Repo, base: str, head: str) -> Shown:
         if fits:
             lines, size = lines + patch.count(b"\n"), size + len(patch)
         room = len(found) < MOST_FILES and lines <= MOST_LINES and size <= DIFF_BYTES
-        found[path] = _hunks(patch) if fits and room else ()
+        found[path] = hunks(patch) if fits and room else ()
     return found
 
 
@@ -113,7 +91,7 @@ def body_problem(body: str) -> str | None:
 def shift(repo: Repo, old: str, new: str, path: str, lines: range) -> int | None:
     """How far lines of a file have moved between two commits; None where one was edited."""
     moved = 0
-    for hunk in _hunks(repo.git_bytes(*_DIFF, "-U0", old, new, "--", f":(literal){path}")):
+    for hunk in hunks(repo.git_bytes(*DIFF, "-U0", old, new, "--", f":(literal){path}")):
         if not hunk.left:  # an insertion after the line `start`
             if lines.start <= hunk.left.start < lines.stop - 1:
                 return None
@@ -124,8 +102,3 @@ def shift(repo: Repo, old: str, new: str, path: str, lines: range) -> int | None
             before = hunk.left.stop <= lines.start
         moved += (len(hunk.right) - len(hunk.left)) if before else 0
     return moved
-
-
-def environment() -> dict[str, str]:
-    """That of this process, without what would steer git."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 import secrets
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
-from conftest import Repo
+from fake_forge import REPOSITORY, FakeForge
 from fake_github_rules import Shown, shift, shown
 
 BOT = "github-actions[bot]"
-REPOSITORY = "acme/shop"
 SCOPES = frozenset({"contents", "issues", "pull-requests", "statuses"})
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request to the API as it came in. Its text is what `fail` looks at."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: Any
-
-    def __str__(self) -> str:
-        """As `POST /repos/acme/shop/pulls/1/reviews`, or `POST /graphql Look`."""
-        query = self.body.get("query", "") if isinstance(self.body, dict) else ""
-        named = re.search(r"^\s*(?:query|mutation)\s+(\w+)", query)
-        return f"{self.method} {self.path}{f' {named[1]}' if named else ''}"
-
-
-@dataclass
-class Answer:
-    """What is answered; status 0 drops the connection."""
-
-    status: int
-    content: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,55 +132,19 @@ class Notification:
 
 
 @dataclass
-class _Fault:
-    pattern: str
-    when: int | None
-    answer: Answer
-    after_effect: bool
-    seen: int = 0
-
-    def strikes(self, call: Call) -> bool:
-        if not re.search(self.pattern, str(call)):
-            return False
-        self.seen += 1
-        return self.when in (None, self.seen)
-
-
-def _moments() -> Iterator[datetime]:
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    return (start + timedelta(seconds=number) for number in itertools.count())
-
-
-@dataclass
-class FakeGitHub:
+class FakeGitHub(FakeForge):
     """A GitHub that holds one repository.
 
-    `work` is where tests commit; `origin` is what GitHub has of it, as of the last push. People
-    have the permissions of `people`; who is not in it is nobody's user. Reviews with a comment in
-    one of the `refused_paths` are refused, although its place is right. The hooks are called in the
-    thread of the connection, and may wait.
+    People have the permissions of `people`; who is not in it is nobody's user. Reviews with a
+    comment in one of the `refused_paths` are refused, although its place is right.
     """
 
-    work: Repo
-    origin: Repo
-    name: str = REPOSITORY
-    server_url: str = ""
     people: dict[str, str] = field(default_factory=lambda: {"author": "write"})
     pulls: dict[int, Pull] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    fetches: int = 0
-    violations: list[str] = field(default_factory=list)
-    refused_paths: set[str] = field(default_factory=set)
-    before_call: Callable[[Call], None] = lambda _: None
-    after_call: Callable[[Call], None] = lambda _: None
     tokens: dict[str, Token] = field(default_factory=dict)
-    faults: list[_Fault] = field(default_factory=list)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(3_000_000_001))
-    _moments: Iterator[datetime] = field(default_factory=_moments)
     _shown: dict[tuple[str, str], Shown] = field(default_factory=dict)
 
     @property
@@ -220,6 +155,9 @@ class FakeGitHub:
     @property
     def graphql_url(self) -> str:
         return f"{self.server_url}/graphql"
+
+    def logins(self) -> Collection[str]:
+        return [f"x-access-token:{token}" for token in self.tokens]
 
     # --- what tests set up ----------------------------------------------------------------------
 
@@ -262,36 +200,13 @@ class FakeGitHub:
             branches = [pull.base] + [pull.head] * (pull.head_repository == self.name)
             kept = [f"+refs/heads/{branch}:refs/heads/{branch}" for branch in branches]
             kept.append(f"+refs/heads/{pull.head}:refs/pull/{number}/head")
-            self.origin.git("fetch", "--quiet", "--no-tags", str(self.work.folder), *kept)
+            self.fetch(*kept)
             pull.base_sha = self.origin.git("rev-parse", f"refs/heads/{pull.base}")
             pull.head_sha = self.origin.git("rev-parse", f"refs/pull/{number}/head")
             pull.merge_base = self.merge_base(pull.base_sha, pull.head_sha)
             for thread in pull.threads:
                 self._follow(pull, thread)
             return pull.head_sha
-
-    def fail(
-        self,
-        when: int | None,
-        pattern: str,
-        *,
-        status: int = 502,
-        after_effect: bool = False,
-        headers: Mapping[str, str] | None = None,
-        body: object = None,
-    ) -> None:
-        """Answer otherwise to a call, before or after it has had its effect.
-
-        Args:
-            when: which of the calls that match, from 1; None for each.
-            pattern: found in the text of a call, as `POST .*/reviews` or `Resolve`.
-            status: what is answered; 0 drops the connection.
-            after_effect: whether the call has had its effect.
-            headers: further headers.
-            body: the answer.
-        """
-        answer = Answer(status, body or {"message": "Server Error"}, headers or {})
-        self.faults.append(_Fault(pattern, when, answer, after_effect))
 
     # --- what people do -------------------------------------------------------------------------
 
@@ -388,9 +303,6 @@ class FakeGitHub:
             submitted=next(self._moments),
             **values,
         )
-
-    def merge_base(self, one: str, other: str) -> str:
-        return self.origin.git("merge-base", one, other)
 
     def diff(self, pull: Pull, commit: str) -> Shown:
         """What GitHub shows of a pull request at one of its commits."""

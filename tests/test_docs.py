@@ -48,7 +48,7 @@ def test_the_readme_shows_what_stands_on_a_pull_request(demonstrated: GitHubWorl
 
 
 def _unlinked(line: str) -> str:
-    return re.sub(r"\[(`[^`]+`)\]\(http[^)]+\)", r"\1", line)
+    return re.sub(r"\[(`[^`]+`|run again)\]\(http[^)]+\)", r"\1", line)
 
 
 # --- links ---------------------------------------------------------------------------------------

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import fake_github
@@ -18,12 +13,14 @@ import pytest
 from builders import added_file, comment, file_diff
 from conftest import Repo
 from fake_github import BOT, REPOSITORY, FakeGitHub, Pull, primary_limit, secondary_limit
+from wire import TOKEN, Answer, Call, Wire, forbidden, serving
 
 from reviewbot import __version__
 from reviewbot.anchors import Comment
 from reviewbot.diff import Diff
 from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
 from reviewbot.forge import Forge, PullRequest
+from reviewbot.forge.api import PATIENCE
 from reviewbot.forge.github import (
     LOOK,
     GitHub,
@@ -35,129 +32,10 @@ from reviewbot.forge.github import (
     sight,
     status,
 )
-from reviewbot.forge.github_api import PATIENCE
 from reviewbot.history import Discussion, Note, Thread
 
-TOKEN = "ghs" + "_" + "a" * 36
 HEAD, TIP = "a" * 40, "b" * 40
-
-
-# --- GitHub on loopback -------------------------------------------------------------------------
-
-
-@dataclass
-class Answer:
-    """What is answered; status 0 drops the connection."""
-
-    content: Any = None
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Call:
-    verb: str
-    path: str
-    headers: Mapping[str, str]
-    body: Any
-
-
-@dataclass
-class Wire:
-    """Answers in turn, the last one for all that follows; or what `react` makes of a call."""
-
-    url: str = ""
-    answers: list[Answer] = field(default_factory=list)
-    react: Callable[[Call], Answer] | None = None
-    calls: list[Call] = field(default_factory=list)
-    pauses: list[tuple[float, str]] = field(default_factory=list)
-    slept: list[float] = field(default_factory=list)
-
-    @property
-    def said(self) -> list[str]:
-        return [f"{call.verb} {call.path}" for call in self.calls]
-
-    def next(self, call: Call) -> Answer:
-        self.calls.append(call)
-        if self.react:
-            return self.react(call)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-    def github(self, *answers: Answer, **options: Any) -> GitHub:
-        """A GitHub that is answered so, and waits in words only."""
-        self.answers = list(answers)
-        place = (f"{self.url}/api/v3", f"{self.url}/api/graphql", "https://git.example.org")
-        options |= {"paused": lambda *pause: self.pauses.append(pause), "sleep": self.slept.append}
-        return GitHub(*place, TOKEN, "acme/shop", 7, **options)
-
-
-def forbidden(message: str, **headers: str) -> Answer:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer({"message": message}, 403, named)
-
-
-@contextmanager
-def serving() -> Iterator[Wire]:
-    wire = Wire()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.command, self.path, headers, json.loads(text or b"null"))
-            answer = wire.next(call)
-            if not answer.status:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            plain = isinstance(answer.content, str)
-            body = answer.content if plain else json.dumps(answer.content)
-            content = b"" if answer.content is None else body.encode()
-            self.send_response(answer.status)
-            for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def do_PATCH(self) -> None:
-            self.do_POST()
-
-        def do_DELETE(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    wire.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield wire
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    with serving() as wire:
-        yield wire
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy of the machine stands before loopback."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+NO_DIFF = Diff(())  # GitHub needs none to post
 
 
 # --- what GraphQL says --------------------------------------------------------------------------
@@ -469,14 +347,14 @@ def several(count: int) -> list[tuple[Comment, str]]:
 
 
 def test_all_comments_are_one_review(wire: Wire) -> None:
-    assert list(wire.github(Answer({"id": 1})).post(HEAD, several(30))) == []
+    assert list(wire.github(Answer({"id": 1})).post(HEAD, NO_DIFF, several(30), "")) == []
     (call,) = wire.calls
     assert f"{call.verb} {call.path}" == "POST /api/v3/repos/acme/shop/pulls/7/reviews"
     assert call.body == review(HEAD, several(30))
 
 
 def test_no_comments_are_no_review(wire: Wire) -> None:
-    assert list(wire.github(Answer()).post(HEAD, [])) == []
+    assert list(wire.github(Answer()).post(HEAD, NO_DIFF, [], "")) == []
     assert wire.calls == []
 
 
@@ -493,7 +371,7 @@ def test_what_github_refuses_is_found_and_the_rest_posted_once(wire: Wire, bad: 
         return Answer({"id": 1})
 
     wire.react = react
-    refused = wire.github().post(HEAD, several(30))
+    refused = wire.github().post(HEAD, NO_DIFF, several(30), "")
     assert [each.line for each in refused] == sorted(bad)
     assert sorted(posted) == sorted(set(range(1, 31)) - bad)
     assert len(wire.calls) <= max(1, 12 * len(bad))
@@ -584,7 +462,7 @@ READS: list[Act] = [
     lambda github: github.may_write("ada"),
 ]
 WRITES: list[Act] = [
-    lambda github: github.post(HEAD, several(2)),
+    lambda github: github.post(HEAD, NO_DIFF, several(2), ""),
     lambda github: github.write_summary(None, "text"),
     lambda github: github.write_summary("1", "text"),
     lambda github: github.answer("text"),
@@ -865,7 +743,7 @@ def test_a_review_from_the_first_look_to_the_last(hub: FakeGitHub, pull: Pull) -
     before = github.look()
     assert before.pull.head == pull.head_sha
     assert github.merge_base(before.pull) == pull.merge_base
-    assert list(github.post(pull.head_sha, [AT_5, AT_30, REMOVED])) == []
+    assert list(github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30, REMOVED], "")) == []
     note = github.write_summary(None, "Three findings.")
     assert github.write_summary(note, "Still three.") == note
     hub.thumbs_down(pull.threads[0].opening, "author")
@@ -891,14 +769,14 @@ def test_a_review_from_the_first_look_to_the_last(hub: FakeGitHub, pull: Pull) -
 
 
 def test_a_comment_at_no_line_of_the_diff_keeps_none_back(hub: FakeGitHub, pull: Pull) -> None:
-    refused = opened(hub).post(pull.head_sha, [AT_5, NOWHERE, AT_30, REMOVED])
+    refused = opened(hub).post(pull.head_sha, NO_DIFF, [AT_5, NOWHERE, AT_30, REMOVED], "")
     assert list(refused) == [NOWHERE[0]]
     assert [each.body for each in pull.threads] == ["Five?", "Thirty?", "Why not?"]
 
 
 def test_discussions_beside_one_that_is_gone_are_resolved(hub: FakeGitHub, pull: Pull) -> None:
     github = opened(hub)
-    github.post(pull.head_sha, [AT_5, AT_30, REMOVED])
+    github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30, REMOVED], "")
     ids = [each.id for each in pull.threads]
     hub.delete_comment(pull.threads[1].opening.id)
     github.resolve(threads(*ids))
@@ -909,7 +787,7 @@ def test_discussions_beside_one_that_is_gone_are_resolved(hub: FakeGitHub, pull:
 
 def test_comments_and_notes_are_taken_back_by_their_ids(hub: FakeGitHub, pull: Pull) -> None:
     github = opened(hub)
-    github.post(pull.head_sha, [AT_5, AT_30])
+    github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30], "")
     note = github.write_summary(None, "Two findings.")
     (first, _), gone = github.look().discussions, "1"
     github.delete([note, gone], [first.notes[0].id, gone])
@@ -932,7 +810,7 @@ def test_a_review_that_nobody_knows_of_is_posted_once(
 ) -> None:
     hub.fail(1, "POST .*/reviews", status=status, after_effect=True)
     with pytest.raises(UnsureError):
-        opened(hub).post(pull.head_sha, [AT_5])
+        opened(hub).post(pull.head_sha, NO_DIFF, [AT_5], "")
     assert [each.body for each in pull.threads] == ["Five?"]
 
 
@@ -944,7 +822,7 @@ def test_a_limited_review_is_posted_after_the_wait(
 ) -> None:
     hub.fail(1, "POST .*/reviews", **limit)
     slept: list[float] = []
-    assert list(opened(hub, slept).post(pull.head_sha, [AT_5])) == []
+    assert list(opened(hub, slept).post(pull.head_sha, NO_DIFF, [AT_5], "")) == []
     assert [each.body for each in pull.threads] == ["Five?"]
     assert 0 < sum(slept) <= 32
 

@@ -34,7 +34,7 @@ def world(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitHubWorld
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once."""
     monkeypatch.setattr("reviewbot.posting.PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr("reviewbot.forge.github_api.RETRY_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("reviewbot.forge.api.RETRY_DELAYS", (0.0, 0.0))
 
 
 def api_calls(world: GitHubWorld) -> list[str]:

@@ -116,7 +116,6 @@ def test_a_comment_gives_commands() -> None:
         commands=(Command("dismiss", "1a2b3c4d not a defect"), Command("review", "")),
         note="123",
         asker="ada",
-        foreign=True,
         url=URL,
     )
 
@@ -142,7 +141,6 @@ def test_a_pull_request_of_a_fork_is_found_by_its_head() -> None:
         head=HEAD,
         head_repository="eve/cart",
         head_branch="mend",
-        foreign=True,
         url=URL,
     )
 
@@ -261,7 +259,7 @@ def test_a_job_that_is_about_no_pull_request_asks_github_nothing(tmp_path: Path)
     runner = Actions(environment("merge_group", GITHUB_EVENT_PATH=str(event)))
     idle = runner.job()
     assert idle.idle
-    assert runner.forge(idle, lambda _seconds, _why: None) is None
+    assert runner.access(idle, lambda _seconds, _why: None) is None
 
 
 @pytest.mark.parametrize(("head", "found"), [("", True), ("b" * 40, False)])
@@ -280,11 +278,12 @@ def test_the_pull_request_is_found_and_looked_at(repo: Repo, head: str, *, found
         }
         event = run()
         event["workflow_run"]["head_sha"] = head or pull.head_sha
-        asked = job(environment("workflow_run", **sent), event)
-        forge = Actions(sent).forge(asked, lambda _seconds, _why: None)
-        assert (forge is not None) == found
-        if forge:
-            assert forge.look().pull.number == pull.number
+        variables = environment("workflow_run", **sent)
+        access = Actions(variables).access(job(variables, event), lambda _seconds, _why: None)
+        assert (access is not None) == found
+        if access:
+            assert access.forge.look().pull.number == pull.number
+            assert access.respondent  # the job is shown at another commit
 
 
 def test_findings_that_are_not_on_the_pull_request_are_annotated(
@@ -292,9 +291,9 @@ def test_findings_that_are_not_on_the_pull_request_are_annotated(
 ) -> None:
     runner = Actions({})
     complete = replace(REPORT, status="complete")
-    runner.annotate(complete, delivered=True)
+    runner.show(complete, "", delivered=True)
     assert capsys.readouterr().out == ""
-    runner.annotate(complete, delivered=False)
+    runner.show(complete, "", delivered=False)
     assert capsys.readouterr().out == render(REPORT.standing) != ""
 
 
@@ -302,7 +301,7 @@ def test_a_review_that_failed_is_seen_without_opening_the_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     failed = replace(REPORT, status="failed", findings=(), warnings=("no key\n::set-output::",))
-    Actions({}).annotate(failed, delivered=True)
+    Actions({}).show(failed, "", delivered=True)
     said = "FAILED: nothing could be reviewed. no key ::set-output::"
     assert capsys.readouterr().out == f"::error title=reviewbot::{said}\n"
 

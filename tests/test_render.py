@@ -34,8 +34,10 @@ def render(name: str, report: Report = REPORT, style: Style = PLAIN) -> str:
         ("full-narrow.txt", "text", REPORT, NARROW),
         ("full.md", "markdown", REPORT, PLAIN),
         ("full.json", "json", REPORT, PLAIN),
+        ("full-gl-code-quality-report.json", "gitlab", REPORT, PLAIN),
         ("quiet.txt", "text", QUIET, PLAIN),
         ("quiet.md", "markdown", QUIET, PLAIN),
+        ("quiet-gl-code-quality-report.json", "gitlab", QUIET, PLAIN),
     ],
 )
 def test_golden(
@@ -196,7 +198,13 @@ def test_usage(changes: dict[str, object], expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("r.txt", "text"), ("r.json", "json"), ("R.MD", "markdown"), ("a.b.md", "markdown")],
+    [
+        ("r.txt", "text"),
+        ("r.json", "json"),
+        ("R.MD", "markdown"),
+        ("a.b.md", "markdown"),
+        ("gl-code-quality-report.json", "gitlab"),
+    ],
 )
 def test_the_suffix_of_a_file_says_the_format(file: str, name: str) -> None:
     assert format_of(file) == name

@@ -6,6 +6,7 @@ a forge only says it.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -51,10 +52,20 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where git fetches commits from; `authorization` is the value of the HTTP header."""
+    """Where git fetches commits from.
+
+    `authorization` is the value of the HTTP header; `authorities` the path of a file with the
+    certificates to trust, empty for the usual ones.
+    """
 
     url: str
     authorization: str = field(repr=False)
+    authorities: str = ""
+
+
+def basic(user: str, token: str) -> str:
+    """The HTTP header's value that lets git fetch with a token."""
+    return f"Basic {b64encode(f'{user}:{token}'.encode()).decode()}"
 
 
 State = Literal["pending", "success", "failure", "error"]
@@ -85,8 +96,23 @@ class Forge(Protocol):
     def placeable(self, diff: Diff, comment: Comment) -> bool:
         """Whether a comment can stand at its lines."""
 
-    def post(self, head: str, comments: Sequence[tuple[Comment, str]]) -> Sequence[Comment]:
-        """Put comments, each with its text, at their lines of the commit `head`.
+    def suggestion_as(self, comment: Comment) -> str:
+        """The word at which the forge offers a code block of this comment for committing.
+
+        Empty where it would not offer it.
+        """
+
+    def post(
+        self, head: str, diff: Diff, comments: Sequence[tuple[Comment, str]], opening: str
+    ) -> Sequence[Comment]:
+        """Put comments, each with its text, at their lines.
+
+        Args:
+            head: the commit that they are about.
+            diff: the change, from the merge base to the head.
+            comments: they can stand at their lines, see `placeable`.
+            opening: a first summary, for a forge that can post it in one with the comments; empty
+                where one is there.
 
         Returns:
             Those that the forge does not take at their lines.
@@ -100,6 +126,13 @@ class Forge(Protocol):
 
     def delete(self, notes: Sequence[str], comments: Sequence[str]) -> None:
         """Take back notes and line comments of the bot's own, by their ids."""
+
+
+class Respondent(Protocol):
+    """Where a job answers that is not shown at its pull request, as a comment has started it.
+
+    Each verb raises ForgeError where the forge refuses or cannot be reached.
+    """
 
     def acknowledge(self, note: str) -> None:
         """Show somebody that their command was heard."""

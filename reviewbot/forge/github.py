@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from reviewbot.anchors import Comment
 from reviewbot.diff import Diff
 from reviewbot.errors import ForgeError
-from reviewbot.forge import PullRequest, Remote, Sight, State
-from reviewbot.forge.github_api import (
+from reviewbot.forge import PullRequest, Remote, Sight, State, basic
+from reviewbot.forge.api import (
     FORBIDDEN,
     NOT_FOUND,
     PATIENCE,
     UNPROCESSABLE,
+    Answer,
     Api,
-    graphql_status,
-    refusal,
-    understood,
-    words,
+    Paused,
+    check_host,
+    nodes,
+    unheard,
 )
+from reviewbot.forge.github_api import Carrier, graphql_status, words
 from reviewbot.history import Discussion, Note, Thread
 from reviewbot.text import plural, visible
 
@@ -77,7 +78,7 @@ GHOST = "ghost"  # GitHub's own name for accounts that are gone
 
 
 class GitHub:
-    """A pull request at GitHub; see `reviewbot.forge.Forge` for what it can do.
+    """A pull request at GitHub; see `Forge` and `Respondent` in `reviewbot.forge`.
 
     Args:
         api_url: the REST API, as `https://api.github.com`, or `https://host/api/v3`.
@@ -102,19 +103,18 @@ class GitHub:
         repository: str,
         number: int,
         *,
-        paused: Callable[[float, str], None] = lambda _seconds, _why: None,
+        paused: Paused = unheard,
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if urlsplit(graphql_url)[:2] != urlsplit(api_url)[:2]:
-            raise ForgeError(f"{graphql_url} and {api_url} are not of one host")
-        self._api = Api(api_url, token, paused, patience, sleep)
+        check_host(api_url, graphql_url)
+        self._api = Api(Carrier(api_url, token), paused, patience, sleep)
         self._graphql = graphql_url
         self._repository = repository
         self._number = number
         self._root = f"/repos/{repository}"
-        self._remote = Remote(f"{server_url.rstrip('/')}/{repository}.git", basic(token))
-        self._writers: dict[str, bool] = {}
+        url = f"{server_url.rstrip('/')}/{repository}.git"
+        self._remote = Remote(url, basic("x-access-token", token))
         self._shown: tuple[Diff, frozenset[str]] | None = None
 
     # --- looking --------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class GitHub:
         pages: list[dict[str, Any]] = []
         cursors: dict[str, str | None] = {"threads": None, "notes": None}
         more = True
-        with understood():
+        with self._api.understood():
             while more:
                 pages.append(self._page(cursors))
                 ends = _ends(pages[-1])
@@ -143,16 +143,20 @@ class GitHub:
                     f"there is no pull request {self._number} in {self._repository}",
                     "If there is, the token may not see it: it needs pull-requests: read.",
                 )
-            raise refusal(graphql_status(error), self._api.cleaned(words(error)))
+            raise self._refusal(error)
         data: dict[str, Any] = answer.content["data"]
         return data
+
+    def _refusal(self, error: Mapping[str, Any], *, writing: bool = False) -> ForgeError:
+        answer = Answer(graphql_status(error), self._api.cleaned(words(error)))
+        return self._api.refusal(answer, writing=writing)
 
     def merge_base(self, pull: PullRequest) -> str:
         """The commit where the head left the target branch."""
         # The files of a comparison are on its first page only, so the second one is short.
         page = "per_page=1&page=2"
         path = f"{self._root}/compare/{pull.tip}...{pull.head}?{page}"
-        with understood():
+        with self._api.understood():
             answer = self._api.ask("GET", path, fine=(NOT_FOUND,))
             if answer.status == NOT_FOUND:
                 raise ForgeError(
@@ -167,12 +171,10 @@ class GitHub:
 
     def may_write(self, login: str) -> bool:
         """Whether somebody may write to the repository."""
-        if login not in self._writers:
-            path = f"{self._root}/collaborators/{quote(login, safe='')}/permission"
-            answer = self._api.ask("GET", path, fine=(NOT_FOUND, FORBIDDEN))
-            with understood():
-                self._writers[login] = answer.content.get("permission") in ("admin", "write")
-        return self._writers[login]
+        path = f"{self._root}/collaborators/{quote(login, safe='')}/permission"
+        answer = self._api.recall(path, fine=(NOT_FOUND, FORBIDDEN))
+        with self._api.understood():
+            return answer.content.get("permission") in ("admin", "write")
 
     def placeable(self, diff: Diff, comment: Comment) -> bool:
         """Whether a comment can stand at its lines."""
@@ -180,13 +182,24 @@ class GitHub:
             self._shown = diff, shown(diff)
         return comment.anchored and comment.path in self._shown[1]
 
+    def suggestion_as(self, comment: Comment) -> str:  # noqa: ARG002 - any lines will do
+        """The word at which GitHub offers a code block for committing."""
+        return "suggestion"
+
     # --- writing --------------------------------------------------------------------------------
 
-    def post(self, head: str, comments: Sequence[tuple[Comment, str]]) -> Sequence[Comment]:
+    def post(
+        self,
+        head: str,
+        diff: Diff,
+        comments: Sequence[tuple[Comment, str]],
+        opening: str,
+    ) -> Sequence[Comment]:
         """Put comments, each with its text, at their lines of the commit `head`.
 
         GitHub takes all of a review or nothing, and does not say which comment it minds: the halves
-        are tried each on its own.
+        are tried each on its own. A review's own text cannot be the summary, as it stays where the
+        review stands.
 
         Returns:
             Those that GitHub does not take at their lines.
@@ -200,7 +213,8 @@ class GitHub:
         if len(comments) == 1:
             return (comments[0][0],)
         middle = len(comments) // 2
-        return (*self.post(head, comments[:middle]), *self.post(head, comments[middle:]))
+        halves = comments[:middle], comments[middle:]
+        return tuple(each for half in halves for each in self.post(head, diff, half, opening))
 
     def write_summary(self, note: str | None, body: str) -> str:
         """Put a text into the note with this id, or into a new one; the id of the note."""
@@ -217,7 +231,7 @@ class GitHub:
 
     def _say(self, body: str) -> str:
         path = f"{self._root}/issues/{self._number}/comments"
-        with understood():
+        with self._api.understood():
             return str(self._api.ask("POST", path, {"body": body}).content["id"])
 
     def resolve(self, threads: Sequence[Thread]) -> None:
@@ -226,11 +240,10 @@ class GitHub:
             return
         body = resolution([thread.discussion.id for thread in threads])
         answer = self._api.ask("POST", self._graphql, body)
-        with understood():
+        with self._api.understood():
             for error in answer.content.get("errors") or ():
                 if graphql_status(error) != NOT_FOUND:  # that one is deleted meanwhile
-                    said = self._api.cleaned(words(error))
-                    raise refusal(graphql_status(error), said, writing=True)
+                    raise self._refusal(error, writing=True)
 
     def delete(self, notes: Sequence[str], comments: Sequence[str]) -> None:
         """Take back notes and line comments of the bot's own, by their ids."""
@@ -257,7 +270,7 @@ def find_pull(
     head_repository: str,
     head_branch: str,
     head: str,
-    paused: Callable[[float, str], None] = lambda _seconds, _why: None,
+    paused: Paused = unheard,
 ) -> int | None:
     """The number of the open pull request with this head, from a fork too; None without one.
 
@@ -272,8 +285,8 @@ def find_pull(
     """
     owner = head_repository.partition("/")[0]
     query = urlencode({"state": "open", "head": f"{owner}:{head_branch}", "per_page": 100})
-    api = Api(api_url, token, paused, PATIENCE, time.sleep)
-    with understood():
+    api = Api(Carrier(api_url, token), paused)
+    with api.understood():
         for pull in api.ask("GET", f"/repos/{repository}/pulls?{query}").content:
             place = pull["head"]
             if place["sha"] == head and (place["repo"] or {}).get("full_name") == head_repository:
@@ -324,11 +337,6 @@ def status(state: State, description: str, url: str) -> dict[str, Any]:
     return body | ({"target_url": url} if url else {})
 
 
-def basic(token: str) -> str:
-    """The HTTP header's value that lets git fetch with a token."""
-    return f"Basic {b64encode(f'x-access-token:{token}'.encode()).decode()}"
-
-
 # --- what is seen -------------------------------------------------------------------------------
 
 
@@ -337,9 +345,9 @@ def sight(repository: str, pages: Sequence[Mapping[str, Any]]) -> Sight:
     viewer = pages[0]["viewer"]
     pulls = [page["repository"]["pullRequest"] for page in pages]
     discussions = [
-        _discussion(thread, viewer) for pull in pulls for thread in _nodes(pull["reviewThreads"])
+        _discussion(thread, viewer) for pull in pulls for thread in nodes(pull["reviewThreads"])
     ]
-    notes = [_note(note) for pull in pulls for note in _nodes(pull["comments"])]
+    notes = [_note(note) for pull in pulls for note in nodes(pull["comments"])]
     return Sight(
         _pull(repository, pulls[-1]),
         tuple(discussion for discussion in discussions if discussion.notes),
@@ -362,7 +370,7 @@ def _pull(repository: str, pull: Mapping[str, Any]) -> PullRequest:
         author=_login(pull["author"]),
         open=pull["state"] == "OPEN",
         draft=pull["isDraft"],
-        labels=tuple(label["name"] for label in _nodes(pull["labels"])),
+        labels=tuple(label["name"] for label in nodes(pull["labels"])),
         target=pull["baseRefName"],
         tip=pull["baseRefOid"],
         head=pull["headRefOid"],
@@ -375,8 +383,8 @@ def _discussion(thread: Mapping[str, Any], viewer: Mapping[str, Any]) -> Discuss
     others = resolver is not None and _login(resolver) != _login(viewer)
     rejections = [
         reaction["user"]
-        for opening in _nodes(thread["opening"])
-        for reaction in _nodes(opening["reactions"])
+        for opening in nodes(thread["opening"])
+        for reaction in nodes(opening["reactions"])
     ]
     rejected_by = tuple(_login(user) for user in rejections if user)
     return Discussion(
@@ -386,7 +394,7 @@ def _discussion(thread: Mapping[str, Any], viewer: Mapping[str, Any]) -> Discuss
         resolvable=thread["viewerCanResolve"],
         notes=tuple(
             _note(note, () if place else rejected_by)
-            for place, note in enumerate(_nodes(thread["answers"]))
+            for place, note in enumerate(nodes(thread["answers"]))
         ),
     )
 
@@ -401,11 +409,6 @@ def _note(note: Mapping[str, Any], rejected_by: tuple[str, ...] = ()) -> Note:
         at=note["createdAt"],
         rejected_by=rejected_by,
     )
-
-
-def _nodes(connection: Mapping[str, Any] | None) -> list[Any]:
-    """The entries of a list that may be null, and so may each of them."""
-    return [node for node in (connection or {}).get("nodes") or () if node]
 
 
 def _login(actor: Mapping[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from reviewbot.commands import Command
 from reviewbot.errors import UsageError
-from reviewbot.forge import Forge
+from reviewbot.forge import Forge, Respondent
 from reviewbot.report import Report
 
 
@@ -21,8 +21,7 @@ class Job:
     where the pull request must be found by its head (`head_repository`, `head_branch`, `head`).
     `head` is the commit that the event is about, None for the current one. `secretless` says why
     no key can be there (a fork, a dependency bot). `commands` stand in the comment `note` by
-    `asker` that started the job. `foreign` says that the job is shown at another commit than the
-    head, so that a commit status is needed.
+    `asker` that started the job. `url` is the page of the job.
     """
 
     repository: str
@@ -35,8 +34,18 @@ class Job:
     commands: tuple[Command, ...] = ()
     note: str = ""
     asker: str = ""
-    foreign: bool = False
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a job reaches its pull request.
+
+    `respondent` is there where the job is shown at another commit than the head.
+    """
+
+    forge: Forge
+    respondent: Respondent | None = None
 
 
 class Runner(Protocol):
@@ -45,21 +54,24 @@ class Runner(Protocol):
     def job(self) -> Job:
         """What the job is asked to do."""
 
-    def forge(self, job: Job, paused: Callable[[float, str], None]) -> Forge | None:
-        """The forge with the job's pull request; None where there is no such pull request."""
+    def access(self, job: Job, paused: Callable[[float, str], None]) -> Access | None:
+        """The way to the job's pull request; None where there is no such pull request."""
 
     def set_outputs(self, values: Mapping[str, str]) -> None:
-        """Give values to later steps."""
+        """Give values to later steps or jobs."""
 
-    def show_summary(self, markdown: str) -> None:
-        """Show a text on the page of the job."""
+    def show(self, report: Report | None, summary: str, *, delivered: bool) -> None:
+        """Show a report where the CI system has places for it.
 
-    def annotate(self, report: Report, *, delivered: bool) -> None:
-        """Show beside the code, or on the page of the job, what stands in no comment."""
+        Args:
+            report: what was found; None where nothing was reviewed.
+            summary: what the pull request's summary says, or would say.
+            delivered: whether the pull request was told.
+        """
 
 
 # By the variable that the system sets in all its jobs.
-_RUNNERS = {"GITHUB_ACTIONS": "reviewbot.jobs.github"}
+_RUNNERS = {"GITHUB_ACTIONS": "reviewbot.jobs.github", "GITLAB_CI": "reviewbot.jobs.gitlab"}
 
 
 def runner(environment: Mapping[str, str]) -> Runner:

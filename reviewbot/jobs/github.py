@@ -14,8 +14,9 @@ from pydantic import Field, StrictInt, StrictStr, TypeAdapter, ValidationError
 from reviewbot.commands import Command, addressed, commands
 from reviewbot.errors import OutputError, UsageError
 from reviewbot.forge import Environment
+from reviewbot.forge.api import Paused
 from reviewbot.forge.github import GitHub, find_pull
-from reviewbot.jobs import Job
+from reviewbot.jobs import Access, Job
 from reviewbot.output import show
 from reviewbot.render import words
 from reviewbot.render.annotations import command, render
@@ -38,8 +39,8 @@ class Actions:
         """What the job is asked to do."""
         return job(self._environment, payload(self._environment))
 
-    def forge(self, job: Job, paused: Callable[[float, str], None]) -> GitHub | None:
-        """GitHub with the job's pull request; None where there is no such pull request."""
+    def access(self, job: Job, paused: Paused) -> Access | None:
+        """The way to the job's pull request at GitHub; None where there is no such one."""
         if not job.number and not job.head:
             return None
         at = connection(self._environment)
@@ -54,20 +55,24 @@ class Actions:
         )
         if number is None:
             return None
-        return GitHub(
+        github = GitHub(
             at.api, at.graphql, at.server, at.token, job.repository, number, paused=paused
         )
+        elsewhere = self._environment["GITHUB_EVENT_NAME"] in _SHOWN_ELSEWHERE
+        return Access(github, github if elsewhere else None)
 
     def set_outputs(self, values: Mapping[str, str]) -> None:
         """Give values to later steps."""
         write_outputs(self._environment, values)
 
-    def show_summary(self, markdown: str) -> None:
-        """Show a text on the page of the job."""
-        write_summary(self._environment, markdown)
+    def show(self, report: Report | None, summary: str, *, delivered: bool) -> None:
+        """The summary on the page of the job; beside the code, what stands in no comment.
 
-    def annotate(self, report: Report, *, delivered: bool) -> None:
-        """Show beside the code what stands in no comment, and above all a review that failed."""
+        Above all of it, that a review has failed.
+        """
+        if report is None:
+            return
+        write_summary(self._environment, summary)
         if report.status in ("failed", "incomplete"):
             said = " ".join((words.verdict(report), *map(words.line, report.warnings[:1])))
             show(f"{command('error', {'title': 'reviewbot'}, said)}\n")
@@ -243,7 +248,6 @@ def _issue_comment(environment: Environment, payload: object) -> Job:
         commands=tuple(commands(event.comment.body)) or _NOT_UNDERSTOOD,
         note=str(event.comment.id),
         asker=event.comment.user.login,
-        foreign=True,
         url=_url(environment),
     )
 
@@ -260,7 +264,6 @@ def _workflow_run(environment: Environment, payload: object) -> Job:
         head=run.head_sha,
         head_repository=run.head_repository.full_name,
         head_branch=run.head_branch,
-        foreign=True,
         url=_url(environment),
     )
 
@@ -291,6 +294,7 @@ _EVENTS: Mapping[str, Callable[[Environment, object], Job]] = {
     "workflow_run": _workflow_run,
     "workflow_dispatch": _workflow_dispatch,
 }
+_SHOWN_ELSEWHERE = {"issue_comment", "workflow_run"}  # at the default branch's commit
 
 _T = TypeVar("_T")
 

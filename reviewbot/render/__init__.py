@@ -20,8 +20,13 @@ class Style:
 
 Renderer = Callable[[Report, Style], str]
 
-# Name of the format, and the suffix of the files that are written in it.
-FORMATS = {"text": ".txt", "json": ".json", "markdown": ".md"}
+# Name of the format, and what the names of files end in that are written in it.
+FORMATS = {
+    "text": ".txt",
+    "json": ".json",
+    "markdown": ".md",
+    "gitlab": "gl-code-quality-report.json",
+}
 
 
 def renderer(name: str) -> Renderer:
@@ -42,9 +47,9 @@ def format_of(file_name: str) -> str:
     Raises:
         UsageError: none does.
     """
-    for name, suffix in FORMATS.items():
-        if file_name.lower().endswith(suffix):
-            return name
+    fitting = [name for name, suffix in FORMATS.items() if file_name.lower().endswith(suffix)]
+    if fitting:
+        return max(fitting, key=lambda name: len(FORMATS[name]))
     raise UsageError(
         f"the suffix of {file_name} stands for no format",
         f"Name it with --format, or end the file's name in {', '.join(FORMATS.values())}.",

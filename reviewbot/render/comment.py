@@ -18,7 +18,8 @@ def render(
         comment: the finding.
         marker: what the bot keeps in the comment, at its very beginning.
         limit: characters that the text may have: the body is cut to fit.
-        suggestion_as: the word at which the forge offers a code block for committing.
+        suggestion_as: the word at which the forge offers a code block for committing; empty where
+            it would not.
     """
     head = f"{marker}\n{_headline(comment)}" if marker else _headline(comment)
     foot = f"<sub>{_footing(comment)}</sub>"
@@ -38,7 +39,7 @@ def _headline(comment: Comment) -> str:
 def _suggestion(comment: Comment, word: str) -> str:
     """A block that can be committed: only where it replaces new lines, and hides nothing."""
     text = comment.suggestion.removesuffix("\n")
-    offered = comment.suggestion and comment.line is not None and comment.side == "new"
+    offered = word and comment.suggestion and comment.line is not None and comment.side == "new"
     return markup.fenced(word, text) if offered and markup.is_plain(text) else ""
 
 

@@ -28,10 +28,11 @@ _TABLE = "| severity | where | finding | state | id |\n|---|---|---|---|---|"
 class View:
     """What the report does not know.
 
-    `links` has the addresses of the findings' own comments by the ids of the findings; `resolved`
-    the ids of those whose discussions were marked as resolved. `scope` says what was reviewed, as
-    in "what is new since 1a2b3c4d5e"; `converged`, that nothing new was found there. `notes` are
-    further lines, `again` is the address to run the review again from.
+    `links` has the addresses of the findings' own comments by the ids of the findings, empty where
+    a comment is being posted; `resolved` the ids of those whose discussions were marked as
+    resolved. `scope` says what was reviewed, as in "what is new since 1a2b3c4d5e"; `converged`,
+    that nothing new was found there. `notes` are further lines, `again` is the address to run the
+    review again from.
     """
 
     links: Mapping[str, str] = field(default_factory=dict)
@@ -232,7 +233,9 @@ def _footing(report: Report, view: View) -> Iterator[str]:
     yield " · ".join(map(_short, (*read, words.usage(report))))
     if report.standing:
         command = markup.code("/reviewbot dismiss ID REASON")
-        yield f"Not a problem? Answer {command}, which the next run reads."
+        linked = view.again and not _is_troubled(report)  # what went wrong has the link above
+        again = f" ({_link('run again', view.again)})" if linked else ""
+        yield f"Not a problem? Answer {command}, which the next run reads{again}."
 
 
 def _is_troubled(report: Report) -> bool:
