@@ -111,8 +111,9 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     (checkout / ".gitlab-ci.yml").write_text(yaml.safe_dump(dict(content), sort_keys=False))
     shutil.copy(TEMPLATE, checkout / _COPY)
-    # Only what git knows can be included and is copied; the commits stay as they are.
-    subprocess.run(["git", "add", "--force", ".gitlab-ci.yml", _COPY], cwd=checkout, check=True)
+    # Only what git knows can be included, and is copied; the commits stay as they are.
+    everything = ["git", "add", "--all", "--", ".", f":!{_STATE}"]
+    subprocess.run(everything, cwd=checkout, check=True)
     given = [f"--variable={name}={value}" for name, value in variables.items()]
     if "CI_COMMIT_BRANCH" not in variables:
         given.append("--unset-variable=CI_COMMIT_BRANCH")  # pipelines of merge requests have none

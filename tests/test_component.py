@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ from gitlab_ci import (
     pipeline,
     run_job,
 )
+from scripted import noticing
+from worlds import ALL, GitLabWorld, gitlab_world
+
+from reviewbot.report import from_json
 
 HEADER, JOBS = yaml.safe_load_all(TEMPLATE.read_text("utf-8"))
 INPUTS: dict[str, dict[str, Any]] = HEADER["spec"]["inputs"]
@@ -121,11 +125,16 @@ PUSH = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BR
 WITH_BASE = {"base-report": True}
 
 
+def set_traps(folder: Path) -> None:
+    """Modules, in the place of others, with which nothing goes on."""
+    for name in ("venv", "ensurepip", "pip", "click", "reviewbot", "sitecustomize", "hatchling"):
+        (folder / f"{name}.py").write_text("raise SystemExit('owned')\n")
+
+
 @pytest.fixture
 def checkout(repo: Repo) -> Path:
     """A commit of somebody who knows what the job does."""
-    for name in ("venv", "ensurepip", "pip", "click", "reviewbot", "sitecustomize", "hatchling"):
-        repo.write(f"{name}.py", "raise SystemExit('owned')\n")
+    set_traps(repo.folder)
     repo.write("pip.conf", "[global]\nindex-url = https://evil.invalid/simple\n")
     repo.write("reviewbot.env", "LATER_JOBS=owned\n")
     repo.write("gl-code-quality-report.json", "[]")
@@ -336,16 +345,74 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def world(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitLabWorld]:
+    fake.be_litellm(max_budget=10.0, spend=1.0)
+    fake.react = noticing(*ALL)
+    with gitlab_world(repo, fake, tmp_path) as made:
+        yield made
+
+
+INPUTS_OF_ALL = {"checklists": "correctness, security"}
+
+
+def run(world: GitLabWorld, wheels: Path, checkout: Path | None = None, **inputs: object) -> Done:
+    """A run of the job for the merge request, in a checkout that fights back."""
+    checkout = checkout or world.checkout()
+    set_traps(checkout)
+    given = INPUTS_OF_ALL | {name.replace("_", "-"): value for name, value in inputs.items()}
+    return run_job(checkout, pipeline(given), variables(world, wheels, checkout))
+
+
+def variables(world: GitLabWorld, wheels: Path, checkout: Path, **changes: str) -> dict[str, str]:
+    offline = OFFLINE | {"PIP_FIND_LINKS": str(wheels), "PYTHONPATH": "."}
+    return world.environment(checkout, **offline, **changes)
+
+
 @needs_gitlab_ci_local
 @pytest.mark.xdist_group("component")
-def test_it_installs_what_runs(checkout: Path, wheels: Path, fake: FakeGateway) -> None:
-    variables = {
-        **OFFLINE,
-        "PIP_FIND_LINKS": str(wheels),
-        "AI_GATEWAY_URL": fake.url,
-        "LITELLM_API_KEY": KEY,
-    }
-    done = run_job(checkout, pipeline(), MERGE_REQUEST | variables)
-    assert done.code == 2
-    assert "reviewbot: " in done.log
+def test_a_whole_review(world: GitLabWorld, wheels: Path) -> None:
+    done = run(world, wheels, fail_on="high")
+    assert done.code == 1, done.log
+    assert done.files == {"reviewbot.json"}
+    assert len(from_json((done.artifacts / "reviewbot.json").read_text("utf-8")).findings) == 3
+    counts = [done.variables[f"REVIEWBOT_{name}"] for name in ("STATUS", "FINDINGS", "POSTED")]
+    assert counts == ["complete", "3", "3"]
+    assert float(done.variables["REVIEWBOT_COST_USD"]) > 0
+    assert len(done.code_quality) == len(world.said()) == 3
+    assert "3 findings" in world.summary()
     assert KEY not in done.log
+    assert world.token not in done.log
+    assert (done.workspace / "click.py").exists()  # a trap
+
+
+@needs_gitlab_ci_local
+@pytest.mark.xdist_group("component")
+def test_a_second_run_says_nothing_again(world: GitLabWorld, wheels: Path) -> None:
+    for posted in ("3", "0"):
+        done = run(world, wheels)
+        told = (done.code, done.variables["REVIEWBOT_POSTED"], done.variables["REVIEWBOT_FINDINGS"])
+        assert told == (0, posted, "3"), done.log
+
+
+@needs_gitlab_ci_local
+@pytest.mark.xdist_group("component")
+def test_one_job_reviews_and_another_posts(world: GitLabWorld, wheels: Path) -> None:
+    checkout = world.checkout()
+    content = example("two-jobs.yml", package="reviewbot", **INPUTS_OF_ALL)
+    done = run_job(checkout, content, variables(world, wheels, checkout, GITLAB_TOKEN=""))
+    assert (done.code, world.said(), len(done.code_quality)) == (0, [], 3), done.log
+    world.gateway.calls.clear()
+    keyless = {"AI_GATEWAY_URL": "", "LITELLM_API_KEY": ""}
+    given = variables(world, wheels, checkout, **keyless)
+    done = run_job(checkout, content, given, "reviewbot post")
+    assert (done.code, done.variables["REVIEWBOT_POSTED"]) == (0, "3"), done.log
+    assert (len(world.said()), world.gateway.calls) == (3, [])
+
+
+@needs_gitlab_ci_local
+@pytest.mark.xdist_group("component")
+def test_without_a_token_the_findings_stand_in_the_report(world: GitLabWorld, wheels: Path) -> None:
+    world.token = ""
+    done = run(world, wheels)
+    assert (done.code, world.said(), len(done.code_quality)) == (0, [], 3), done.log
