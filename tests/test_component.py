@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,14 @@ def test_each_input_is_used() -> None:
     assert all(f'"${name}"' in script for name in given)
 
 
+def test_variables_are_texts() -> None:
+    """GitLab puts in a boolean where an input stands alone, and takes none as a variable."""
+    booleans = {f"$[[ inputs.{name} ]]" for name, each in INPUTS.items() if "type" in each}
+    values = [value for job in JOBS.values() for value in job["variables"].values()]
+    assert all(isinstance(value, str) for value in values)
+    assert not booleans & set(values)
+
+
 @pytest.mark.parametrize("shell", ["bash", "dash", "busybox"])
 def test_scripts_are_good_for_every_shell(shell: str) -> None:
     if not shutil.which(shell):
@@ -105,6 +114,18 @@ def test_examples_give_inputs_that_are_there(file: Path) -> None:
         assert "package" in entry["inputs"]
         for name, value in entry["inputs"].items():
             assert type(value) is type(INPUTS[name]["default"])
+
+
+def test_the_page_names_all_examples_and_what_is_said() -> None:
+    page = (ROOT / "docs/gitlab.md").read_text("utf-8")
+    assert [file.name for file in EXAMPLES if f"../examples/gitlab/{file.name}" not in page] == []
+    wrong = page.partition("## When something is wrong")[2]
+    seen = re.findall(r"^\| `([^`|]+)` \|", wrong, re.MULTILINE)
+    sources = [TEMPLATE, *(ROOT / "reviewbot").rglob("*.py")]
+    source = "\n".join(file.read_text("utf-8") for file in sources)
+    parts = [part.strip() for words in seen for part in words.split("…")]
+    assert len(parts) > 5
+    assert [part for part in parts if part not in source] == []
 
 
 def example(name: str, **inputs: object) -> dict[str, Any]:
