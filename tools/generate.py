@@ -109,9 +109,9 @@ def _filled(page: str, what: str, entries: dict[str, dict[str, Any]]) -> str:
 
 
 def _described(entry: dict[str, Any]) -> str:
-    default = entry.get("default", "")
-    words = default if isinstance(default, str) else json.dumps(default)
-    return entry["description"] + (f" By default `{words}`." if words else "")
+    default = _default(entry.get("default", ""))
+    description: str = entry["description"]
+    return f"{description} By default `{default}`." if default else description
 
 
 def _configuration() -> str:
