@@ -320,6 +320,28 @@ def test_what_cannot_be_installed_is_no_finding(checkout: Path) -> None:
     assert "reviewbot==0" in done.log
 
 
+@pytest.mark.parametrize(
+    ("shell", "options"), [("bash", "set -eo pipefail"), ("sh", "set -e"), ("dash", "set -e")]
+)
+def test_the_exit_code_is_the_programs_also_in_the_shell_of_a_runner(
+    checkout: Path, telling: Path, shell: str, options: str
+) -> None:
+    """The runner of GitLab gives the script to `eval`, at the end of a pipeline."""
+    if not shutil.which(shell):
+        shell = "sh"
+    empty = dict.fromkeys(REVIEW["variables"], "")
+    given = {"REVIEWBOT_INPUT_PACKAGE": str(telling), "CI_PROJECT_DIR": str(checkout)}
+    done = subprocess.run(
+        [shell, "-c", f'{options}\n: | eval "$SCRIPT"\necho not here'],
+        env=os.environ | OFFLINE | empty | given | {"SCRIPT": REVIEW["script"][0]},
+        cwd=checkout,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"", b"")
+    assert (checkout / "told.json").exists()
+
+
 # --- a report of another job ---------------------------------------------------------------------
 
 POSTS = {"job-name": "post", "report": "reviewbot.json"}
