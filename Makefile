@@ -20,6 +20,8 @@ lint: .venv/dev ## check style, types, workflows, and that generated files are u
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github action.yml examples/github/*.yml
 	$(BIN)/check-jsonschema --builtin-schema github-workflows .github/workflows/*.yml examples/github/*.yml
 	$(BIN)/check-jsonschema --builtin-schema github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema gitlab-ci examples/gitlab/*.yml
+	sed '/^---$$/d' templates/reviewbot.yml | $(BIN)/check-jsonschema --builtin-schema gitlab-ci --default-filetype yaml -
 	$(BIN)/python -m tools.generate --check
 
 format: .venv/dev ## put the code into form

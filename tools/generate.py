@@ -64,6 +64,7 @@ def main() -> int:
         DOCS / "configuration.md": _configuration(),
         DOCS / "configuration.schema.json": json_schema() + "\n",
         DOCS / "github.md": _github(),
+        DOCS / "gitlab.md": _gitlab(),
         DOCS / "report.schema.json": json.dumps(report.json_schema(), indent=2) + "\n",
     }
     stale = [path for path, text in wanted.items() if not _holds(path, text)]
@@ -85,18 +86,32 @@ def _github() -> str:
     action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
     page = (DOCS / "github.md").read_text("utf-8")
     for kind in ("inputs", "outputs"):
-        begin, end = f"<!-- {kind} of action.yml, by `make docs` -->\n", f"<!-- end of {kind} -->\n"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
-        assert after, f"docs/github.md has no room for the {kind}"
-        rows = [f"| `{name}` | {_described(each)} |\n" for name, each in action[kind].items()]
-        page = "".join((before, begin, "\n| | |\n|---|---|\n", *rows, "\n", end, after))
+        page = _filled(page, f"{kind} of action.yml", action[kind])
     return page
 
 
-def _described(entry: dict[str, str]) -> str:
-    default = f" By default `{entry['default']}`." if "default" in entry else ""
-    return entry["description"] + default
+def _gitlab() -> str:
+    """The page as it is written, with the inputs that the component has."""
+    header, _ = yaml.safe_load_all((ROOT / "templates" / "reviewbot.yml").read_text("utf-8"))
+    page = (DOCS / "gitlab.md").read_text("utf-8")
+    return _filled(page, "inputs of templates/reviewbot.yml", header["spec"]["inputs"])
+
+
+def _filled(page: str, what: str, entries: dict[str, dict[str, Any]]) -> str:
+    """The page with a table of what a file has, in place of the one between the two comments."""
+    kind, _, _ = what.partition(" ")
+    begin, end = f"<!-- {what}, by `make docs` -->\n", f"<!-- end of {kind} -->\n"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    assert after, f"the page has no room for the {what}"
+    rows = [f"| `{name}` | {_described(each)} |\n" for name, each in entries.items()]
+    return "".join((before, begin, "\n| | |\n|---|---|\n", *rows, "\n", end, after))
+
+
+def _described(entry: dict[str, Any]) -> str:
+    default = _default(entry.get("default", ""))
+    description: str = entry["description"]
+    return f"{description} By default `{default}`." if default else description
 
 
 def _configuration() -> str:
