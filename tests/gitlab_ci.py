@@ -67,7 +67,8 @@ class Done:
 
 def pipeline(*inputs: Mapping[str, object], **others: object) -> dict[str, Any]:
     """A `.gitlab-ci.yml` that includes the component: once for each of these inputs."""
-    entries = [{"local": f"/{_COPY}", "inputs": dict(each)} for each in inputs or ({},)]
+    given = [{"package": "reviewbot", **each} for each in inputs or ({},)]
+    entries = [{"local": f"/{_COPY}", "inputs": each} for each in given]
     return {"include": entries, **others}
 
 
