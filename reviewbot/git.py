@@ -545,7 +545,7 @@ def _not_fetched(host: str, complaint: str) -> GitError:
     if "not our ref" in words or "unadvertised object" in words or "remote ref" in words:
         return GitError(
             f"{host} does not have the commit any more",
-            "Was the branch pushed anew or deleted? Then run the newest job of the pull request.",
+            "Was the branch pushed anew or deleted? Then run the newest job of the branch.",
         )
     refusals = ("could not read username", "authentication failed", "error: 401", "error: 403")
     if any(refusal in words for refusal in (*refusals, "' not found")):

@@ -192,7 +192,7 @@ def proposed(
         return ()
     holds = "it holds" if len(changed) == 1 else "they hold"
     names = listed([visible(path) for path in changed])
-    warning = f"this pull request changes {names}: {holds} from the merge on"
+    warning = f"this branch changes {names}: {holds} from the merge on"
     try:
         choose(at_commit(repository, head, overrides, config_file))
     except ConfigError as error:

@@ -117,7 +117,7 @@ def _keyless(job: Job, order: Order, environment: Mapping[str, str]) -> str:
 def _too_late(job: Job, order: Order, pull: PullRequest) -> Ending | None:
     """The job's own head counts, and that of its report where the job has none."""
     if not pull.open:
-        return Ending(0, "skipped", "the pull request is closed")
+        return Ending(0, "skipped", "it is closed or merged already")
     head = job.head or (order.report.head if order.report else None)
     if head and head != pull.head:
         return Ending(0, "superseded", f"{pull.head[:10]} was pushed after {head[:10]}")

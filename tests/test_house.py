@@ -199,12 +199,12 @@ def test_a_change_holds_from_the_merge_on(repo: Repo) -> None:
     repo.write(".reviewbot.yaml", "jobs: 2\n")
     added = repo.commit()
     assert warnings(repo, base, added) == (
-        "this pull request changes .reviewbot.yaml: it holds from the merge on",
+        "this branch changes .reviewbot.yaml: it holds from the merge on",
     )
     repo.write(NAMING, naming())
     (repo.folder / ".reviewbot.yaml").unlink()
     assert warnings(repo, added, repo.commit()) == (
-        f"this pull request changes .reviewbot.yaml, {NAMING}: they hold from the merge on",
+        f"this branch changes .reviewbot.yaml, {NAMING}: they hold from the merge on",
     )
 
 
@@ -227,7 +227,7 @@ def test_a_wrong_proposal_is_said_and_decides_nothing(
     repo.write(path, text)
     head = repo.commit()
     first, second = warnings(repo, base, head)
-    assert first == f"this pull request changes {path}: it holds from the merge on"
+    assert first == f"this branch changes {path}: it holds from the merge on"
     assert second.startswith("what it changes is wrong: ")
     assert words in second
     assert at(repo, base).settings.config == Config()
@@ -239,5 +239,5 @@ def test_a_proposal_for_a_file_named_outright(repo: Repo) -> None:
     repo.write("ci/review.yaml", "jobs: 3\n")
     repo.write(".reviewbot.yaml", "jobs: 3\n")
     assert warnings(repo, base, repo.commit(), config_file=file) == (
-        "this pull request changes ci/review.yaml: it holds from the merge on",
+        "this branch changes ci/review.yaml: it holds from the merge on",
     )
