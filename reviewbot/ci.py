@@ -47,11 +47,11 @@ def conclude(ending: Ending, runner: Runner, destination: Destination) -> None:
     Raises:
         OutputError: the report cannot be written.
     """
-    runner.set_outputs(outputs(ending, str(destination.path or "")))
     if ending.report:
         show(harmless(text.render(ending.report, Style())))
     for line in _said(ending):
         show(harmless(f"reviewbot: {visible(line)}\n"))
+    runner.set_outputs(outputs(ending, str(destination.path or "")))
     _show_on_page(ending, runner)
     if ending.report and destination.path:
         destination.write_report(ending.report)

@@ -22,8 +22,12 @@ _LANGUAGES = re.compile(
 )
 
 _REST = r"(?:[\w./@#!&-]*(?:[^\W_]|@_+))?"  # what may follow either, so that it is one code span
-_NAME = rf"@\\?\w{_REST}"
-_REFERENCE = rf"(?<![\w./-])[\w./-]*+[#!&]\d{_REST}|(?<![A-Za-z0-9])(?i:GH)-\d{_REST}"
+_NAME = rf"@\\?\.?\w{_REST}"
+_KEY = r"(?:[A-Z][A-Z0-9_]*-)?"  # of a tracker elsewhere, as in #SHOP-1
+_REFERENCE = (
+    rf"(?<![\w./-])[\w./-]*+[#!&]{_KEY}\d{_REST}|(?<![A-Za-z0-9])(?i:GH|GL)-\d{_REST}"
+    r"|\[[a-z_]+:[^\]\[`\s]*\d\]"
+)
 _ENTITY = r"&(?!(?:amp|lt|gt|quot|nbsp);)(?:\#\w+|[A-Za-z]\w*);"
 _URL = r"(?i:https?://|ftp://|www\.)(?:[^\s<>`\[\]\\!]|!(?!\[))*"
 _LINK_END = r"\]\([^\s()<>`\\]+\)"
@@ -43,11 +47,12 @@ _TOKEN = re.compile(
   | (?P<escape> \\[!-/:-@\[-`{{-~] )
   | (?P<backslash> \\(?=.) )
   | (?P<image> !(?=\[) )
+  | (?P<formula> \$(?=`) )
     """,
     re.VERBOSE,
 )
 _DOES_SOMETHING = re.compile(
-    rf"{_NAME}|[#!&]\d|(?<![A-Za-z0-9])(?i:GH)-\d|{_ENTITY}"
+    rf"{_NAME}|[#!&]{_KEY}\d|(?<![A-Za-z0-9])(?i:GH|GL)-\d|{_ENTITY}"
     r"|/(?:issues|pull|pulls|discussions|merge_requests|work_items|epics)/\d"
 )
 _ACTION = re.compile(r"^/\w", re.MULTILINE)
@@ -217,4 +222,5 @@ _INERT: dict[str, Callable[[str], str]] = {
     "escape": str,
     "backslash": _backslashed,
     "image": _backslashed,
+    "formula": lambda text: f"{text} ",
 }

@@ -75,6 +75,10 @@ def deliver(report: Report, desk: Desk) -> Delivery:
     return _Delivery(report, history.read(sight.discussions, sight.notes), desk).made()
 
 
+class _LeftBehindError(Exception):
+    """Another head was pushed while this one was being spoken of: a newer run has the word."""
+
+
 class _Delivery:
     """The steps, in an order in which each may be the last."""
 
@@ -84,15 +88,20 @@ class _Delivery:
         self._before = self._now = before
         self._plan = _plan(report, before, desk)
         self._report = self._plan.report
-        self._head = report.head or ""
+        self._head = self._newest = report.head or ""
         self._resolved: Sequence[Thread] = ()
         self._refused: list[str] = []
         self._notes: list[str] = []
 
     def made(self) -> Delivery:
-        problem = self._problem()
+        problem, superseded = None, False
+        try:
+            problem = self._problem()
+        except _LeftBehindError:
+            superseded = True
         return Delivery(
             report=self._report,
+            superseded=superseded,
             posted=tuple(each.id for each in self._plan.post if each.fingerprint in self._there()),
             resolved=len(self._resolved),
             problem=problem,
@@ -114,33 +123,70 @@ class _Delivery:
     def _look(self) -> None:
         sight = self._forge.look()
         self._now = history.read(sight.discussions, sight.notes)
+        self._newest = sight.pull.head
+
+    def _give_way(self) -> None:
+        """Say no more, and above all write no summary, where another head was pushed."""
+        if self._head and self._newest != self._head:
+            raise _LeftBehindError
 
     # --- comments at lines --------------------------------------------------------------------
 
     def _post(self) -> None:
         pauses = iter(PAUSES)
         waiting = self._plan.post
+        if not waiting:
+            self._put(())
         while waiting:
             waiting = self._left(waiting, next(pauses, None))
-        repeated = [thread for thread in self._now.repeated if not thread.answered]
-        if repeated:  # two runs at once have said the same: the first one stays
-            self._forge.delete((), [thread.opening.id for thread in repeated])
+        self._take_back()
+        self._give_way()
 
     def _left(self, waiting: Sequence[Comment], pause: float | None) -> tuple[Comment, ...]:
         """Post comments; those of which nobody knows that they are there."""
-        texts = list(map(self._said, waiting))
         try:
-            refused = self._forge.post(self._head, self._desk.diff, texts, self._opening())
+            refused = self._put(waiting)
         except UnsureError:
             if pause is None:
                 raise
             time.sleep(pause)
             self._look()
             there = self._there()
-            return tuple(comment for comment in waiting if comment.fingerprint not in there)
+            left = tuple(comment for comment in waiting if comment.fingerprint not in there)
+            if not left:
+                self._put(())
+            return left if self._newest == self._head else ()
         self._refused += [comment.fingerprint for comment in refused]
         self._look()
         return ()
+
+    def _put(self, comments: Sequence[Comment]) -> Sequence[Comment]:
+        """Post comments; with none, what is half done is removed. Those that are not taken."""
+        return self._forge.post(
+            self._head,
+            self._desk.diff,
+            list(map(self._said, comments)),
+            self._opening() if comments else "",
+            complete=self._report.status == "complete",
+        )
+
+    def _take_back(self) -> None:
+        """Two runs at once have said the same: at one head the first one stays, else the newest."""
+        doubled = (*self._now.repeated, *self._outrun())
+        ids = [thread.opening.id for thread in doubled if not thread.answered]
+        if ids:
+            self._forge.delete((), ids)
+
+    def _outrun(self) -> Sequence[Thread]:
+        """What was said meanwhile of an older head, and of the newest one, too."""
+        before = {thread.key for thread in self._before.threads}
+        new = [thread for thread in self._now.threads if thread.key not in before]
+        newest = {each.entry.fingerprint for each in new if each.entry.said_at == self._newest}
+        return [
+            thread
+            for thread in new
+            if thread.entry.fingerprint in newest and thread.entry.said_at != self._newest
+        ]
 
     def _said(self, comment: Comment) -> tuple[Comment, str]:
         entry = replace(history.entry_of(comment, self._head), commented=True, body="")
@@ -178,6 +224,8 @@ class _Delivery:
                 self._resolved = can
             except ForgeError as error:
                 self._notes.append(f"Discussions could not be resolved: {error.message}")
+            self._look()
+            self._give_way()
         left = [thread.entry.id for thread in mended if thread not in self._resolved]
         if left and mode != "off":
             self._notes.append(f"Fixed, for somebody to resolve: {', '.join(left)}")

@@ -6,6 +6,7 @@ are those of the commit that it began at. Its own objects are read as data, neve
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ from reviewbot.scope import Moves, Scope
 from reviewbot.selection import ATTRIBUTES
 from reviewbot.text import visible
 from reviewbot.threads import Ground
+
+HEAD_LAG = 3.0  # seconds in which a forge may not know of a push that it has started the job for
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def run(
     """
     if reason := _keyless(job, order, environment):
         return Ending(0, "skipped", reason)
-    sight = access.forge.look()
+    sight = _seen(job, order, access.forge)
     if ending := _too_late(job, order, sight.pull) or _heard(job, access):
         return ending
     check = _Check(access.respondent, sight.pull.head, job.url, progress)
@@ -91,6 +94,20 @@ def run(
         raise
     check.set(_state(ending), ending.words)
     return ending
+
+
+def _seen(job: Job, order: Order, forge: Forge) -> Sight:
+    """The pull request; looked at again where the forge may not have heard of the push yet."""
+    sight = forge.look()
+    if _wanted(job, order) in (None, sight.pull.head):
+        return sight
+    time.sleep(HEAD_LAG)
+    return forge.look()
+
+
+def _wanted(job: Job, order: Order) -> str | None:
+    """The head that the job is about: its own, or that of its report where it has none."""
+    return job.head or (order.report.head if order.report else None)
 
 
 def _state(ending: Ending) -> State:
@@ -115,12 +132,12 @@ def _keyless(job: Job, order: Order, environment: Mapping[str, str]) -> str:
 
 
 def _too_late(job: Job, order: Order, pull: PullRequest) -> Ending | None:
-    """The job's own head counts, and that of its report where the job has none."""
+    """Whether somebody else's run has the word, or nobody's."""
     if not pull.open:
         return Ending(0, "skipped", "it is closed or merged already")
-    head = job.head or (order.report.head if order.report else None)
+    head = _wanted(job, order)
     if head and head != pull.head:
-        return Ending(0, "superseded", f"{pull.head[:10]} was pushed after {head[:10]}")
+        return Ending(0, "superseded", f"the head is {pull.head[:10]} now, not {head[:10]}")
     return None
 
 
@@ -309,7 +326,7 @@ class _Run:
     def _ended(self, delivery: Delivery, failure: ReviewbotError | None) -> Ending:
         report = delivery.report
         if delivery.superseded:
-            said = "another commit was pushed meanwhile: nothing is posted"
+            said = "another commit was pushed meanwhile: what is open is left to its own run"
             return Ending(0, "superseded", said, report, delivery)
         code = self._code(delivery, failure)
         return Ending(code, report.status, words.verdict(report), report, delivery)

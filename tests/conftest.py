@@ -96,6 +96,13 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look again at once."""
+    monkeypatch.setattr("reviewbot.posting.PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("reviewbot.pull_request.HEAD_LAG", 0.0)
+
+
+@pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy of the machine stands before loopback."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):

@@ -13,20 +13,21 @@ from typing import Any
 
 from fake_forge import Answer, Call
 from fake_gitlab_rest import kind_of, may_resolve, page_of, project_id
-from fake_gitlab_state import FakeGitLab, MergeRequest, Note, Thread, Token
+from fake_gitlab_state import FakeGitLab, MergeRequest, Note, Thread, Token, user_id
 from graphql import GraphQLError, GraphQLResolveInfo, build_schema, graphql_sync
 
 SDL = """
 scalar DiscussionID
 scalar NoteID
+scalar UserID
 scalar Time
 
 enum MergeRequestState { all closed locked merged opened }
 
-interface User { username: String! }
-type CurrentUser implements User { username: String! }
-type MergeRequestAuthor implements User { username: String! }
-type UserCore implements User { username: String! }
+interface User { id: UserID! username: String! }
+type CurrentUser implements User { id: UserID! username: String! }
+type MergeRequestAuthor implements User { id: UserID! username: String! }
+type UserCore implements User { id: UserID! username: String! }
 
 type PageInfo { hasNextPage: Boolean! endCursor: String }
 type Label { title: String! }
@@ -65,7 +66,7 @@ type NoteConnection { nodes: [Note] pageInfo: PageInfo! }
 type Discussion implements ResolvableInterface {
   id: DiscussionID!
   createdAt: Time!
-  notes(after: String, first: Int): NoteConnection!
+  notes(after: String, first: Int, last: Int): NoteConnection!
   replyId: DiscussionID!
   resolvable: Boolean!
   resolved: Boolean!
@@ -204,15 +205,18 @@ def _resolution(thread: Thread | None) -> Node:
 
 
 def _user(login: str) -> Node:
-    return {"username": login}
+    return {"id": f"gid://gitlab/User/{user_id(login)}", "username": login}
 
 
 def _connection(items: Sequence[Node]) -> Callable[..., Node]:
     """A list that is read in pages of at most a hundred, whatever is asked for."""
 
-    def page(_: Info, first: int | None = None, after: str | None = None) -> Node:
-        start = _place(after) if after else 0
-        nodes = items[start : start + min(first or LARGEST_PAGE, LARGEST_PAGE)]
+    def page(
+        _: Info, first: int | None = None, after: str | None = None, last: int | None = None
+    ) -> Node:
+        size = min(first or last or LARGEST_PAGE, LARGEST_PAGE)
+        start = max(len(items) - size, 0) if last else _place(after) if after else 0
+        nodes = items[start : start + size]
         end = start + len(nodes)
         info = {"hasNextPage": end < len(items), "endCursor": _cursor(end) if nodes else None}
         return {"nodes": nodes, "pageInfo": info}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
-from zlib import crc32
 
 from fake_forge import Answer, Call
 from fake_gitlab_rules import Position, text_problem
@@ -27,6 +26,7 @@ from fake_gitlab_state import (
     Thread,
     Token,
     Version,
+    user_id,
 )
 
 Handler = Callable[["Request"], Answer]
@@ -241,6 +241,14 @@ def _list_notes(request: Request) -> Answer:
     return Answer(200, [_note_shape(request, thread, note) for thread, note in page], headers)
 
 
+@_route("GET", f"{PROJECT}/members/all/:user")
+def _get_member(request: Request) -> Answer:
+    for login, level in request.lab.levels().items():
+        if str(user_id(login)) == request.names["user"]:
+            return Answer(200, _user_shape(request.lab, login) | {"access_level": level})
+    raise RefusedError(404, "404 Not found")
+
+
 @_route("GET", f"{PROJECT}/members/all")
 def _list_members(request: Request) -> Answer:
     query = str(request.body.get("query", "")).lower()
@@ -397,7 +405,7 @@ def project_id(lab: FakeGitLab, name: str | None) -> int | None:
     """The number of a project, None for one that is gone."""
     if name is None:
         return None
-    return lab.project_id if name == lab.name else crc32(name.encode()) >> 1
+    return lab.project_id if name == lab.name else user_id(name)
 
 
 def _time(moment: datetime) -> str:
@@ -406,7 +414,7 @@ def _time(moment: datetime) -> str:
 
 def _user_shape(lab: FakeGitLab, login: str) -> dict[str, Any]:
     return {
-        "id": crc32(login.encode()) >> 1,
+        "id": user_id(login),
         "username": login,
         "name": "reviewbot" if login == BOT else login.title(),
         "state": "active",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any, Literal
+from zlib import crc32
 
 from fake_forge import REPOSITORY, FakeForge
 from fake_gitlab_rules import (
@@ -30,6 +31,11 @@ DRAFTS_SINCE, SUMMARY_SINCE = (15, 10), (19, 2)  # versions of GitLab
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def user_id(login: str) -> int:
+    """The number of an account."""
+    return crc32(login.encode()) >> 1
 
 
 class NotTakenError(Exception):

@@ -21,7 +21,7 @@ from fake_gateway import FakeGateway
 from fake_github import secondary_limit
 from fake_gitlab import rate_limit
 from scripted import Notice, noticing
-from worlds import ALL, WORLDS, GitLabWorld, World, begun, edit
+from worlds import ALL, SLEEP, WORLDS, GitLabWorld, World, begun, edit
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ VERBS = {
         resolve="Resolve",
         write_summary="POST .*/issues/.*/comments",
         edit_summary="PATCH .*/issues/comments",
-        calls=(7, 7),
-        many=(7, 3, 5),
+        calls=(7, 8),
+        many=(7, 3, 6),
         limit=secondary_limit,
     ),
     "gitlab": Verbs(
@@ -64,13 +64,13 @@ VERBS = {
         resolve="PUT .*/discussions",
         write_summary="POST .*/notes$",
         edit_summary="PUT .*/notes/",
-        calls=(10, 9),
-        many=(17, 2, 4),
+        calls=(10, 10),
+        many=(17, 3, 6),
         limit=rate_limit,
     ),
 }
 # Before version 19.2 of GitLab the summary is a note by itself.
-VERBS["old gitlab"] = replace(VERBS["gitlab"], calls=(11, 9), many=(18, 2, 4))
+VERBS["old gitlab"] = replace(VERBS["gitlab"], calls=(11, 10), many=(18, 3, 6))
 
 
 @pytest.fixture(params=VERBS)
@@ -96,7 +96,6 @@ def verbs(name: str) -> Verbs:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once."""
-    monkeypatch.setattr("reviewbot.posting.PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setattr("reviewbot.forge.api.RETRY_DELAYS", (0.0, 0.0))
 
 
@@ -284,6 +283,41 @@ def process_alone(world: World, job: Path) -> int:
         capture_output=True,
         check=False,
     ).returncode
+
+
+@pytest.mark.parametrize("at", ["post", "show", "resolve"])
+def test_a_run_that_is_overtaken_says_nothing_twice_and_overwrites_no_summary(
+    world: World, verbs: Verbs, tmp_path: Path, at: str
+) -> None:
+    """The first run stops where it is about to write; a second one reviews a newer head."""
+    begun(world, SLEEP)
+    first_and_second_push(world)
+    edit(world.repo, "shop/cart.py", "sleep(cart)", "cart")  # it has a thread to resolve, too
+    world.push()
+    world.gateway.react = noticing(*ALL, Notice("exec("))
+    arrived, go = threading.Event(), threading.Event()
+
+    def hold(call: Call) -> None:
+        if re.search(getattr(verbs, at), str(call)) and not arrived.is_set():
+            arrived.set()
+            go.wait(60)
+
+    world.forge.before_call = hold
+    with ThreadPoolExecutor() as pool:
+        overtaken = pool.submit(process_alone, world, tmp_path / "overtaken")
+        assert arrived.wait(60)
+        world.repo.write("more.py", "late()\n")
+        world.push()
+        lost = Notice("late(", "critical", values={"quote": "nowhere"})
+        world.gateway.react = noticing(*ALL, Notice("exec("), lost)
+        assert world.run(settings={"fail_on": "critical"}).code == 1
+        go.set()
+        assert overtaken.result() == 0
+    world.gateway.react = noticing()  # models do not repeat themselves
+    assert world.run(settings={"fail_on": "critical"}).code == 1
+    places = [(each.path, each.line) for each in world.said() if not each.resolved]
+    assert len(places) == len(set(places))
+    assert "late( is wrong" in world.summary()
 
 
 # --- answers that never come --------------------------------------------------------------------

@@ -36,6 +36,7 @@ from reviewbot.history import Discussion, Note, Thread
 
 HEAD, TIP = "a" * 40, "b" * 40
 NO_DIFF = Diff(())  # GitHub needs none to post
+WHOLE: Any = {"complete": True}
 
 
 # --- what GraphQL says --------------------------------------------------------------------------
@@ -347,14 +348,14 @@ def several(count: int) -> list[tuple[Comment, str]]:
 
 
 def test_all_comments_are_one_review(wire: Wire) -> None:
-    assert list(wire.github(Answer({"id": 1})).post(HEAD, NO_DIFF, several(30), "")) == []
+    assert list(wire.github(Answer({"id": 1})).post(HEAD, NO_DIFF, several(30), "", **WHOLE)) == []
     (call,) = wire.calls
     assert f"{call.verb} {call.path}" == "POST /api/v3/repos/acme/shop/pulls/7/reviews"
     assert call.body == review(HEAD, several(30))
 
 
 def test_no_comments_are_no_review(wire: Wire) -> None:
-    assert list(wire.github(Answer()).post(HEAD, NO_DIFF, [], "")) == []
+    assert list(wire.github(Answer()).post(HEAD, NO_DIFF, [], "", **WHOLE)) == []
     assert wire.calls == []
 
 
@@ -371,7 +372,7 @@ def test_what_github_refuses_is_found_and_the_rest_posted_once(wire: Wire, bad: 
         return Answer({"id": 1})
 
     wire.react = react
-    refused = wire.github().post(HEAD, NO_DIFF, several(30), "")
+    refused = wire.github().post(HEAD, NO_DIFF, several(30), "", **WHOLE)
     assert [each.line for each in refused] == sorted(bad)
     assert sorted(posted) == sorted(set(range(1, 31)) - bad)
     assert len(wire.calls) <= max(1, 12 * len(bad))
@@ -462,7 +463,7 @@ READS: list[Act] = [
     lambda github: github.may_write("ada"),
 ]
 WRITES: list[Act] = [
-    lambda github: github.post(HEAD, NO_DIFF, several(2), ""),
+    lambda github: github.post(HEAD, NO_DIFF, several(2), "", **WHOLE),
     lambda github: github.write_summary(None, "text"),
     lambda github: github.write_summary("1", "text"),
     lambda github: github.answer("text"),
@@ -743,7 +744,7 @@ def test_a_review_from_the_first_look_to_the_last(hub: FakeGitHub, pull: Pull) -
     before = github.look()
     assert before.pull.head == pull.head_sha
     assert github.merge_base(before.pull) == pull.merge_base
-    assert list(github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30, REMOVED], "")) == []
+    assert list(github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30, REMOVED], "", **WHOLE)) == []
     note = github.write_summary(None, "Three findings.")
     assert github.write_summary(note, "Still three.") == note
     hub.thumbs_down(pull.threads[0].opening, "author")
@@ -769,14 +770,16 @@ def test_a_review_from_the_first_look_to_the_last(hub: FakeGitHub, pull: Pull) -
 
 
 def test_a_comment_at_no_line_of_the_diff_keeps_none_back(hub: FakeGitHub, pull: Pull) -> None:
-    refused = opened(hub).post(pull.head_sha, NO_DIFF, [AT_5, NOWHERE, AT_30, REMOVED], "")
+    refused = opened(hub).post(
+        pull.head_sha, NO_DIFF, [AT_5, NOWHERE, AT_30, REMOVED], "", complete=True
+    )
     assert list(refused) == [NOWHERE[0]]
     assert [each.body for each in pull.threads] == ["Five?", "Thirty?", "Why not?"]
 
 
 def test_discussions_beside_one_that_is_gone_are_resolved(hub: FakeGitHub, pull: Pull) -> None:
     github = opened(hub)
-    github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30, REMOVED], "")
+    github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30, REMOVED], "", **WHOLE)
     ids = [each.id for each in pull.threads]
     hub.delete_comment(pull.threads[1].opening.id)
     github.resolve(threads(*ids))
@@ -787,7 +790,7 @@ def test_discussions_beside_one_that_is_gone_are_resolved(hub: FakeGitHub, pull:
 
 def test_comments_and_notes_are_taken_back_by_their_ids(hub: FakeGitHub, pull: Pull) -> None:
     github = opened(hub)
-    github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30], "")
+    github.post(pull.head_sha, NO_DIFF, [AT_5, AT_30], "", **WHOLE)
     note = github.write_summary(None, "Two findings.")
     (first, _), gone = github.look().discussions, "1"
     github.delete([note, gone], [first.notes[0].id, gone])
@@ -810,7 +813,7 @@ def test_a_review_that_nobody_knows_of_is_posted_once(
 ) -> None:
     hub.fail(1, "POST .*/reviews", status=status, after_effect=True)
     with pytest.raises(UnsureError):
-        opened(hub).post(pull.head_sha, NO_DIFF, [AT_5], "")
+        opened(hub).post(pull.head_sha, NO_DIFF, [AT_5], "", **WHOLE)
     assert [each.body for each in pull.threads] == ["Five?"]
 
 
@@ -822,7 +825,7 @@ def test_a_limited_review_is_posted_after_the_wait(
 ) -> None:
     hub.fail(1, "POST .*/reviews", **limit)
     slept: list[float] = []
-    assert list(opened(hub, slept).post(pull.head_sha, NO_DIFF, [AT_5], "")) == []
+    assert list(opened(hub, slept).post(pull.head_sha, NO_DIFF, [AT_5], "", **WHOLE)) == []
     assert [each.body for each in pull.threads] == ["Five?"]
     assert 0 < sum(slept) <= 32
 

@@ -36,17 +36,22 @@ def note(number: int, body: str = "Hm.", who: str | None = "ada", **changes: Any
         "body": body,
         "url": f"https://git.example.org/n/{number}",
         "createdAt": f"2026-01-02T03:04:{number:02d}Z",
-        "author": who and {"username": who},
+        "author": who and user(who),
         "position": None,
         "userPermissions": {"resolveNote": True},
         "awardEmoji": NOBODY,
     } | changes
 
 
+def user(name: str) -> Any:
+    return {"id": f"gid://gitlab/User/{len(name)}", "username": name}
+
+
 def talk(*notes: Any, **changes: Any) -> Any:
     node = {"id": "gid://gitlab/DiffDiscussion/d1", "resolved": False}
     node |= {"resolvedBy": None, "resolvedAt": None}
-    return node | {"notes": {"nodes": list(notes)}} | changes
+    said = {"opening": {"nodes": list(notes[:1])}, "answers": {"nodes": list(notes[-100:])}}
+    return node | said | changes
 
 
 def at_line(number: int, *answers: Any, **changes: Any) -> Any:
@@ -54,7 +59,7 @@ def at_line(number: int, *answers: Any, **changes: Any) -> Any:
 
 
 def thumbs(*names: str, emoji: str = "thumbsdown") -> Any:
-    return {"nodes": [{"name": emoji, "user": {"username": name}} for name in names]}
+    return {"nodes": [{"name": emoji, "user": user(name)} for name in names]}
 
 
 def page(*talks: Any, end: str | None = None, more: bool = False, **changes: Any) -> Any:
@@ -66,7 +71,7 @@ def page(*talks: Any, end: str | None = None, more: bool = False, **changes: Any
         "targetBranch": "main",
         "sourceProjectId": 42,
         "targetProjectId": 42,
-        "author": {"username": "ada"},
+        "author": user("ada"),
         "labels": {"nodes": [{"title": "shop"}]},
         "diffRefs": {"baseSha": BASE, "startSha": START, "headSha": HEAD},
         "discussions": {
@@ -143,7 +148,7 @@ def test_what_the_bot_or_a_push_has_resolved_nobody_has(
     solver: str, system: str | None, by: str | None
 ) -> None:
     changed = [note(int(system), "changed this line", "ada", system=True)] if system else []
-    resolution = {"resolvedBy": {"username": solver}, "resolvedAt": "2026-01-02T03:04:20Z"}
+    resolution = {"resolvedBy": user(solver), "resolvedAt": "2026-01-02T03:04:20Z"}
     (found,) = looked(at_line(1, *changed, resolved=True, **resolution)).discussions
     assert (found.resolved, found.resolved_by) == (True, by)
 
@@ -203,19 +208,19 @@ def test_the_merge_base_is_that_of_gitlab_s_own_diff(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "may"),
+    ("answer", "may"),
     [
-        ([("ada", 30)], True),
-        ([("ada", 20), ("adam", 50)], False),
-        ([("ada", 10), ("ada", 40)], True),  # of the project, and of a group that was invited
-        ([], False),
+        (Answer({"access_level": 30}), True),
+        (Answer({"access_level": 20}), False),
+        (Answer({"message": "404 Not found"}, 404), False),
     ],
 )
-def test_developers_may_write(wire: Wire, members: Any, may: bool) -> None:
-    content = [{"username": name, "access_level": level} for name, level in members]
-    gitlab = wire.gitlab(Answer(content))
-    assert gitlab.may_write("ada") is gitlab.may_write("ada") is may
-    assert wire.said == ["GET /sub/api/v4/projects/acme%2Fshop/members/all?query=ada&per_page=100"]
+def test_developers_may_write(wire: Wire, answer: Answer, *, may: bool) -> None:
+    gitlab = wire.gitlab(seen(talk(note(1, who="eve"))), answer)
+    gitlab.look()
+    assert gitlab.may_write("eve") is gitlab.may_write("eve") is may
+    assert gitlab.may_write("nobody") is False  # who has said nothing is not asked for
+    assert wire.said[1:] == ["GET /sub/api/v4/projects/acme%2Fshop/members/all/3"]
 
 
 # --- places -------------------------------------------------------------------------------------
@@ -306,7 +311,7 @@ def posted(wire: Wire, diff: Diff, *comments: Comment, **options: Any) -> list[C
     wire.react = react
     gitlab.look()
     texts = [(each, f"marker {number}\ntext") for number, each in enumerate(comments)]
-    assert list(gitlab.post(HEAD, diff, texts, "Summary.")) == []
+    assert list(gitlab.post(HEAD, diff, texts, "Summary.", complete=True)) == []
     return [call for call in wire.calls if call.verb == "POST" and "graphql" not in call.path]
 
 
@@ -356,7 +361,9 @@ def test_several_lines_that_are_refused_are_tried_at_the_last_one(
     wire.react = react
     gitlab.look()
     whole = comment(path="new.py", line=12, end_line=14)
-    assert list(gitlab.post(HEAD, renamed(), [(whole, "text")], "")) == [whole] * lost
+    assert (
+        list(gitlab.post(HEAD, renamed(), [(whole, "text")], "", complete=True)) == [whole] * lost
+    )
     sent = [call.body["position"] for call in wire.calls if "/discussions" in call.path]
     assert [("line_range" in each, each["new_line"]) for each in sent] == [(True, 14), (False, 14)]
 
@@ -432,10 +439,7 @@ def threads(*ids: str) -> list[Thread]:
 # --- errors -------------------------------------------------------------------------------------
 
 Act = Callable[[GitLab], object]
-READS: list[Act] = [
-    lambda gitlab: gitlab.look(),
-    lambda gitlab: gitlab.may_write("ada"),
-]
+READS: list[Act] = [lambda gitlab: gitlab.look()]
 WRITES: list[Act] = [
     lambda gitlab: gitlab.write_summary(None, "text"),
     lambda gitlab: gitlab.write_summary("1", "text"),
@@ -522,6 +526,14 @@ def test_the_token_follows_nowhere(wire: Wire, act: Act, code: int) -> None:
 def test_an_address_is_one_of_gitlab(api: str, graphql: str, words: str) -> None:
     with pytest.raises(ForgeError, match=words):
         GitLab(api, graphql, TOKEN, "acme/shop", 7, remote=Remote("", ""))
+
+
+def test_a_token_has_the_characters_of_one() -> None:
+    with pytest.raises(ForgeError, match="characters that none has") as raised:
+        GitLab(
+            "https://a.test/api/v4", "https://a.test/g", "a\u2192", "a/b", 7, remote=Remote("", "")
+        )
+    assert "\u2192" not in str(raised.value)
 
 
 def test_what_cannot_be_trusted_gets_no_token(

@@ -36,12 +36,6 @@ def world(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitHubWorld
         yield made
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once."""
-    monkeypatch.setattr("reviewbot.posting.PAUSES", (0.0, 0.0, 0.0))
-
-
 def places(world: GitHubWorld) -> list[tuple[str, int]]:
     return sorted((each.path, each.line) for each in world.said())
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator
+from contextlib import chdir
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import fake_gitlab
 import pytest
 from conftest import Repo
-from fake_gateway import FakeGateway
+from fake_gateway import FakeGateway, failed
 from fake_gitlab import BOT
 from scripted import Notice, noticing
 from worlds import ADA, ALL, EVAL, EVE, GitLabWorld, Run, begun, edit, gitlab_world
 
+from reviewbot import ci
 from reviewbot.errors import ForgeError
+from reviewbot.output import Destination
+from reviewbot.progress import Progress
 from reviewbot.pull_request import Order
 
 CART = "shop/cart.py"
@@ -29,12 +34,6 @@ def world(repo: Repo, fake: FakeGateway, tmp_path: Path) -> Iterator[GitLabWorld
     fake.react = noticing(*ALL)
     with gitlab_world(repo, fake, tmp_path) as made:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once."""
-    monkeypatch.setattr("reviewbot.posting.PAUSES", (0.0, 0.0, 0.0))
 
 
 def places(world: GitLabWorld) -> list[tuple[str, int]]:
@@ -195,6 +194,64 @@ def test_drafts_that_a_killed_run_has_left_are_removed_first(world: GitLabWorld)
     assert kinds(world) == ["review", "review"]
 
 
+def test_drafts_are_removed_also_where_nothing_is_posted(world: GitLabWorld) -> None:
+    begun(world)
+    world.lab.human_draft(world.request.iid, BOT, world.said()[0].body)
+    edit(world.repo, CART, "eval(cart.total)", "cart.total")
+    world.push()
+    world.run()
+    assert world.request.drafts == []
+
+
+def test_a_review_that_is_not_whole_is_not_shown_as_reviewed(world: GitLabWorld) -> None:
+    react = noticing(*ALL)
+    world.gateway.react = lambda call: (
+        failed(400, "", "no") if call.checklist == "Security" else react(call)
+    )
+    assert world.run().outputs["status"] == "incomplete"
+    assert len(world.said()) == 2
+    assert world.request.reviewer_states == {}
+
+
+# --- what people do -----------------------------------------------------------------------------
+
+
+def test_the_last_words_of_a_long_discussion_are_heard(world: GitLabWorld) -> None:
+    begun(world)
+    for number in range(120):
+        world.answer(0, EVE, f"remark {number}")
+    world.answer(0, ADA, "/reviewbot dismiss on purpose")
+    world.run()
+    assert "on purpose" in world.summary()
+
+
+@pytest.mark.parametrize("whose", ["a person's", "the bot's"])
+def test_a_discussion_of_which_only_gitlab_s_own_words_are_left(
+    world: GitLabWorld, whose: str
+) -> None:
+    begun(world)
+    thread = world.request.threads[0]
+    if whose == "a person's":
+        thread = world.lab.human_thread(world.request.iid, ADA, CART, 10, "Hm.")
+    world.lab.outdate(thread, ADA)
+    world.lab.unresolve(thread)
+    world.lab.delete_comment(thread.opening.id)
+    edit(world.repo, CART, "cart.total(6)", "exec(cart)")
+    world.push()
+    assert begun(world, *ALL, Notice("exec(")).code == 0
+    assert "exec( is wrong" in world.summary()
+
+
+def test_who_resolves_by_hand_is_heard_whoever_pushes_then(world: GitLabWorld) -> None:
+    begun(world)
+    world.resolve(0, ADA)
+    edit(world.repo, CART, "eval(cart.total)", "eval(cart.sum)")
+    world.push()
+    words = "changed this line in version 2"
+    world.request.threads[0].notes.append(world.lab.new_note("author", words, system=True))
+    assert world.run(settings={"fail_on": "critical"}).code == 0
+
+
 # --- places -------------------------------------------------------------------------------------
 
 
@@ -210,6 +267,13 @@ def test_a_place_that_gitlab_refuses_keeps_no_other_comment_back(
     assert world.request.drafts == []
     world.run()
     assert places(world) == [("shop/new.py", 2)]
+
+
+def test_a_suggestion_that_is_too_long_to_be_applied_is_shown(world: GitLabWorld) -> None:
+    world.repo.write("long.py", "".join(f"bad{number}(\n" for number in range(120)))
+    world.push()
+    begun(world, Notice("bad0(", lines=110, values={"suggestion": "good()\n"}))
+    assert "Suggestion:\n\n```\ngood()\n```" in world.said()[0].body
 
 
 def test_a_renamed_file_is_commented_under_both_names(world: GitLabWorld) -> None:
@@ -271,6 +335,29 @@ def test_without_a_token_the_report_and_the_log_have_everything(
     assert "role Developer and the scope api" in shown
     assert world.lab.calls == []  # it would be refused: git alone is spoken to
     assert world.run(settings={"fail_on": "critical"}).code == 1
+
+
+def test_a_review_that_failed_looks_clean_nowhere(world: GitLabWorld) -> None:
+    world.token = ""
+    world.gateway.react = lambda _: failed(400, "", "no")
+    run = world.run(settings={"on_failure": "neutral"})
+    assert (run.code, run.outputs["status"]) == (0, "failed")
+    (issue,) = json.loads(run.page)
+    assert "FAILED" in issue["description"]
+
+
+def test_the_log_has_the_findings_whatever_cannot_be_written(
+    world: GitLabWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tmp_path / "job"
+    (job / "reviewbot.env").mkdir(parents=True)
+    folder = world.checkout()
+    environment = world.environment(job)
+    order = Order({"checklists": ("--checklist", ["correctness", "security"])})
+    with chdir(folder):
+        code = ci.run(order, environment, Destination.of(None, None), Progress(StringIO()))
+    assert code == 5
+    assert "eval( is wrong" in capsys.readouterr().out
 
 
 def test_a_token_that_only_reads_loses_nothing(

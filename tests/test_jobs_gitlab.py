@@ -18,6 +18,7 @@ from reviewbot.forge.silent import Silent
 from reviewbot.jobs import Job
 from reviewbot.jobs.gitlab import GitLabCI, job
 
+COMPLETE = replace(REPORT, status="complete")
 HEAD, MERGED, BASE = "a" * 40, "c" * 40, "b" * 40
 URL = "https://gitlab.example.org/sub/acme/shop/-/jobs/77"
 TOKENS = {name: "-".join((name.lower(), "x" * 20)) for name in ("GITLAB_TOKEN", "CI_JOB_TOKEN")}
@@ -166,9 +167,9 @@ def test_the_code_quality_report_is_written_whatever_was_posted(
     runner.show(None, "", delivered=True)
     file = tmp_path / "gl-code-quality-report.json"
     assert json.loads(file.read_text()) == []
-    runner.show(REPORT, "", delivered=delivered)
+    runner.show(COMPLETE, "", delivered=delivered)
     assert len(json.loads(file.read_text())) == len(REPORT.standing)
-    runner.show(replace(REPORT, findings=()), "", delivered=delivered)
+    runner.show(replace(COMPLETE, findings=()), "", delivered=delivered)
     assert json.loads(file.read_text()) == []
     assert [each.name for each in tmp_path.iterdir()] == [file.name]
 

@@ -103,9 +103,17 @@ class Forge(Protocol):
         """
 
     def post(
-        self, head: str, diff: Diff, comments: Sequence[tuple[Comment, str]], opening: str
+        self,
+        head: str,
+        diff: Diff,
+        comments: Sequence[tuple[Comment, str]],
+        opening: str,
+        *,
+        complete: bool,
     ) -> Sequence[Comment]:
         """Put comments, each with its text, at their lines.
+
+        What an earlier run has left half done is removed, also where there are no comments.
 
         Args:
             head: the commit that they are about.
@@ -113,6 +121,7 @@ class Forge(Protocol):
             comments: they can stand at their lines, see `placeable`.
             opening: a first summary, for a forge that can post it in one with the comments; empty
                 where one is there.
+            complete: whether all was reviewed.
 
         Returns:
             Those that the forge does not take at their lines.

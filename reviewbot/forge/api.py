@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,6 +86,9 @@ class Api:
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not re.fullmatch(r"[!-~]+", carrier.token):
+            hint = f"Set it anew. {carrier.needs}"
+            raise ForgeError(f"the token for {carrier.name} has characters that none has", hint)
         self._carrier = carrier
         self._paused = paused
         self._patience = patience

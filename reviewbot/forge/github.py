@@ -194,6 +194,8 @@ class GitHub:
         diff: Diff,
         comments: Sequence[tuple[Comment, str]],
         opening: str,
+        *,
+        complete: bool,
     ) -> Sequence[Comment]:
         """Put comments, each with its text, at their lines of the commit `head`.
 
@@ -214,7 +216,11 @@ class GitHub:
             return (comments[0][0],)
         middle = len(comments) // 2
         halves = comments[:middle], comments[middle:]
-        return tuple(each for half in halves for each in self.post(head, diff, half, opening))
+        return tuple(
+            refused
+            for half in halves
+            for refused in self.post(head, diff, half, opening, complete=complete)
+        )
 
     def write_summary(self, note: str | None, body: str) -> str:
         """Put a text into the note with this id, or into a new one; the id of the note."""

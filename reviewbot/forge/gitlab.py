@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from reviewbot.anchors import Comment
 from reviewbot.diff import ADDED, CONTEXT, REMOVED, Diff, FileDiff, Hunk
@@ -16,7 +16,6 @@ from reviewbot.errors import ForgeError
 from reviewbot.forge import PullRequest, Remote, Sight
 from reviewbot.forge.api import (
     BAD_REQUEST,
-    FORBIDDEN,
     NOT_FOUND,
     PATIENCE,
     Answer,
@@ -32,39 +31,41 @@ from reviewbot.marker import begins
 from reviewbot.text import visible
 
 # One question for all of a merge request; REST would need a call for the thumbs of each comment.
+# Of a very long discussion, its opening and what was said last.
 LOOK = """
 query Look($path: ID!, $iid: String!, $after: String) {
   currentUser { username }
   project(fullPath: $path) {
     mergeRequest(iid: $iid) {
       webUrl title state draft targetBranch sourceProjectId targetProjectId
-      author { username }
+      author { id username }
       labels(first: 100) { nodes { title } }
       diffRefs { baseSha startSha headSha }
       discussions(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
-          id resolved resolvedAt resolvedBy { username }
-          notes(first: 100) {
-            nodes {
-              id system body url createdAt
-              author { username }
-              position { filePath }
-              userPermissions { resolveNote }
-              awardEmoji(first: 100) { nodes { name user { username } } }
-            }
-          }
+          id resolved resolvedAt resolvedBy { id username }
+          opening: notes(first: 1) { nodes { ...Said } }
+          answers: notes(last: 100) { nodes { ...Said } }
         }
       }
     }
   }
+}
+
+fragment Said on Note {
+  id system body url createdAt
+  author { id username }
+  position { filePath }
+  userPermissions { resolveNote }
+  awardEmoji(first: 100) { nodes { name user { id username } } }
 }
 """
 
 DEVELOPER = 30  # the least access level that may push
 FILE_BYTES = 200 * 1024  # GitLab knows no lines of a file with more of a diff
 SUGGESTED_LINES = 100  # above the commented one, at most, that a suggestion can replace
-ONE_BREATH = timedelta(minutes=1)
+ONE_BREATH = timedelta(seconds=5)
 GHOST = "ghost"  # GitLab's own name for accounts that are gone
 
 
@@ -108,6 +109,7 @@ class GitLab:
         self._project = f"/projects/{quote(repository, safe='')}"
         self._root = f"{self._project}/merge_requests/{number}"
         self._refs: dict[str, Refs] = {}
+        self._people: dict[str, str] = {}  # ids by names
         self._published = False
 
     # --- looking --------------------------------------------------------------------------------
@@ -124,6 +126,7 @@ class GitLab:
             seen = sight(self._repository, self._number, pages)
             refs = _request(pages[-1])["diffRefs"]
             self._refs[seen.pull.head] = Refs(refs["baseSha"], refs["startSha"], refs["headSha"])
+            self._people |= people(pages)
             return seen
 
     def _page(self, after: str | None) -> Mapping[str, Any]:
@@ -154,13 +157,12 @@ class GitLab:
 
     def may_write(self, login: str) -> bool:
         """Whether somebody may write to the repository: developers, and those above them."""
-        path = f"{self._project}/members/all?{urlencode({'query': login, 'per_page': 100})}"
-        answer = self._api.recall(path, fine=(NOT_FOUND, FORBIDDEN))
-        members = answer.content if isinstance(answer.content, list) else ()
+        if login not in self._people:
+            return False
+        path = f"{self._project}/members/all/{self._people[login]}"
+        answer = self._api.recall(path, fine=(NOT_FOUND,))
         with self._api.understood():
-            return any(
-                each["username"] == login and each["access_level"] >= DEVELOPER for each in members
-            )
+            return answer.status != NOT_FOUND and answer.content["access_level"] >= DEVELOPER
 
     def placeable(self, diff: Diff, comment: Comment) -> bool:
         """Whether a comment can stand at its lines."""
@@ -175,55 +177,67 @@ class GitLab:
     # --- writing --------------------------------------------------------------------------------
 
     def post(
-        self, head: str, diff: Diff, comments: Sequence[tuple[Comment, str]], opening: str
+        self,
+        head: str,
+        diff: Diff,
+        comments: Sequence[tuple[Comment, str]],
+        opening: str,
+        *,
+        complete: bool,
     ) -> Sequence[Comment]:
         """Put comments, each with its text, at their lines of the commit `head`.
 
         They are drafted, and published as one review. GitLab looks at their places only then, and
         drops without a word what it does not take: that is tried on its own, and anything that an
-        earlier try here has left.
+        earlier try here has left. Drafts that an earlier run has left behind are removed first.
 
         Returns:
             Those that GitLab does not take at their lines.
         """
-        if not comments:
-            return ()
+        others = self._clear_drafts()
         places = [Place(self._refs[head], diff, comment) for comment, _ in comments]
         notes = [(place, text) for place, (_, text) in zip(places, comments, strict=True)]
-        if self._can_draft() and not self._published:
-            self._publish(notes, opening)
-            notes = self._missing(notes)
+        if notes and others is False and not self._published:
+            self._publish(notes, opening, complete=complete)
+            notes = self._missing(notes, head)
         return [place.comment for place, text in notes if not self._discuss(place, text)]
 
-    def _can_draft(self) -> bool:
-        """Whether drafts can be published: all that the token's owner has are, once.
+    def _clear_drafts(self) -> bool | None:
+        """Remove the bot's own drafts; whether the token's owner has others.
 
-        Those of the bot's own that an earlier run has left behind are removed.
+        None where this GitLab has no drafts. All that the owner has would be published.
         """
         path = f"{self._root}/draft_notes"
         answer = self._api.ask("GET", f"{path}?per_page=100", fine=(NOT_FOUND,))
         if answer.status == NOT_FOUND:
-            return False
+            return None
         with self._api.understood():
-            stale = [draft for draft in answer.content if begins(FINDING, draft["note"])]
-            for draft in stale:
-                self._api.ask("DELETE", f"{path}/{draft['id']}", fine=(NOT_FOUND,))
-            return len(stale) == len(answer.content)
+            stale = [draft["id"] for draft in answer.content if begins(FINDING, draft["note"])]
+        for each in stale:
+            self._api.ask("DELETE", f"{path}/{each}", fine=(NOT_FOUND,))
+        return len(stale) < len(answer.content)
 
-    def _publish(self, notes: Sequence[tuple[Place, str]], opening: str) -> None:
+    def _publish(self, notes: Sequence[tuple[Place, str]], opening: str, *, complete: bool) -> None:
         path = f"{self._root}/draft_notes"
         for place, text in notes:
             draft = {"note": text, "position": place.position()}
             self._api.ask("POST", path, draft, fine=(BAD_REQUEST,))
         self._published = True
         # Older versions of GitLab take neither, and do not mind.
-        review = {"reviewer_state": "reviewed"} | ({"note": opening} if opening else {})
+        review = {"note": opening} if opening else {}
+        review |= {"reviewer_state": "reviewed"} if complete else {}
         self._api.ask("POST", f"{path}/bulk_publish", review)
 
-    def _missing(self, notes: Sequence[tuple[Place, str]]) -> list[tuple[Place, str]]:
-        """Those that are not there: a note is known by its first line, the marker."""
-        discussions = self.look().discussions
-        there = {_marker(each.notes[0].body) for each in discussions if each.notes[0].own}
+    def _missing(self, notes: Sequence[tuple[Place, str]], head: str) -> list[tuple[Place, str]]:
+        """Those that are not there, while the head is what it was.
+
+        A note is known by its first line, the marker.
+        """
+        seen = self.look()
+        openings = [discussion.notes[0] for discussion in seen.discussions]
+        there = {_marker(note.body) for note in openings if note.own}
+        if seen.pull.head != head:
+            return []
         return [(place, text) for place, text in notes if _marker(text) not in there]
 
     def _discuss(self, place: Place, text: str) -> bool:
@@ -388,9 +402,10 @@ def sight(repository: str, number: int, pages: Sequence[Mapping[str, Any]]) -> S
     found = [each for request in requests for each in nodes(request["discussions"])]
     at_lines = [each for each in found if _is_at_line(each)]
     others = [note for each in found if not _is_at_line(each) for note in _notes(each, viewer)]
+    discussions = (_discussion(each, viewer) for each in at_lines)
     return Sight(
         _pull(repository, number, requests[-1]),
-        tuple(_discussion(each, viewer) for each in at_lines),
+        tuple(each for each in discussions if each.notes),  # some have only GitLab's own words
         tuple(sorted(others, key=lambda note: (note.at, len(note.id), note.id))),
     )
 
@@ -417,12 +432,30 @@ def _pull(repository: str, number: int, request: Mapping[str, Any]) -> PullReque
     )
 
 
+def people(pages: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The ids of all who have said or done something, by their names."""
+    found: list[Any] = []
+    for request in map(_request, pages):
+        found.append(request["author"])
+        for discussion in nodes(request["discussions"]):
+            found.append(discussion["resolvedBy"])
+            for note in _all(discussion):
+                found += [note["author"], *(each["user"] for each in nodes(note["awardEmoji"]))]
+    return {_login(user): _id(user) for user in found if user}
+
+
+def _all(discussion: Mapping[str, Any]) -> list[Any]:
+    """The notes of a discussion, the opening first."""
+    opening, answers = nodes(discussion["opening"]), nodes(discussion["answers"])
+    return opening + [note for note in answers if note not in opening]
+
+
 def _is_at_line(discussion: Mapping[str, Any]) -> bool:
-    return any(note["position"] for note in nodes(discussion["notes"])[:1])
+    return any(note["position"] for note in nodes(discussion["opening"]))
 
 
 def _discussion(discussion: Mapping[str, Any], viewer: str) -> Discussion:
-    opening = nodes(discussion["notes"])[0]
+    opening = nodes(discussion["opening"])[0]
     return Discussion(
         id=_id(discussion),
         resolved=discussion["resolved"],
@@ -442,14 +475,14 @@ def _solver(discussion: Mapping[str, Any], viewer: str) -> str | None:
     if not solver or _login(solver) == viewer:
         return None
     resolved = datetime.fromisoformat(discussion["resolvedAt"])
-    told = (each["createdAt"] for each in nodes(discussion["notes"]) if each["system"])
-    after = (datetime.fromisoformat(at) - resolved for at in told)
+    told = [each for each in _all(discussion) if each["system"] and each["author"] == solver]
+    after = (datetime.fromisoformat(each["createdAt"]) - resolved for each in told)
     return None if any(timedelta() <= each <= ONE_BREATH for each in after) else _login(solver)
 
 
 def _notes(discussion: Mapping[str, Any], viewer: str) -> Iterator[Note]:
     """What people and bots say; what GitLab itself tells is left out."""
-    for note in nodes(discussion["notes"]):
+    for note in _all(discussion):
         if not note["system"]:
             yield Note(
                 id=_id(note),

@@ -1,4 +1,4 @@
-"""A merge request at which nothing can be written: what its CI job knows is all there is."""
+"""A pull request at which nothing can be written: what its CI job knows is all there is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Silent:
         self._refusal = refusal
 
     def look(self) -> Sight:
-        """The merge request, of whose comments nothing is known."""
+        """The pull request, of whose comments nothing is known."""
         return Sight(self._pull, (), ())
 
     def merge_base(self, _: PullRequest) -> str:
@@ -56,7 +56,7 @@ class Silent:
         """Nothing is offered."""
         return ""
 
-    def post(self, *_: object) -> NoReturn:
+    def post(self, *_: object, **__: object) -> NoReturn:
         """Nothing can be posted.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from reviewbot.report import Report
 CODE_QUALITY = "gl-code-quality-report.json"
 OUTPUTS = "reviewbot.env"
 
+_DRAFT = re.compile(r"\s*(\[draft\]|\(draft\)|draft:)", re.IGNORECASE)
 _RULE = """rules: [if: $CI_PIPELINE_SOURCE == "merge_request_event"]"""
 
 
@@ -173,7 +175,7 @@ def silent(environment: Environment, job: Job) -> Silent:
         title=title,
         author="",
         open=True,
-        draft=environment.get("CI_MERGE_REQUEST_DRAFT") == "true" or title.startswith("Draft:"),
+        draft=environment.get("CI_MERGE_REQUEST_DRAFT") == "true" or bool(_DRAFT.match(title)),
         labels=tuple(filter(None, labels.split(","))),
         target=environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
         tip=base,

@@ -19,7 +19,7 @@ def render(
         marker: what the bot keeps in the comment, at its very beginning.
         limit: characters that the text may have: the body is cut to fit.
         suggestion_as: the word at which the forge offers a code block for committing; empty where
-            it would not.
+            it would not, and the block is only shown.
     """
     head = f"{marker}\n{_headline(comment)}" if marker else _headline(comment)
     foot = f"<sub>{_footing(comment)}</sub>"
@@ -39,8 +39,10 @@ def _headline(comment: Comment) -> str:
 def _suggestion(comment: Comment, word: str) -> str:
     """A block that can be committed: only where it replaces new lines, and hides nothing."""
     text = comment.suggestion.removesuffix("\n")
-    offered = word and comment.suggestion and comment.line is not None and comment.side == "new"
-    return markup.fenced(word, text) if offered and markup.is_plain(text) else ""
+    offered = comment.suggestion and comment.line is not None and comment.side == "new"
+    if not offered or not markup.is_plain(text):
+        return ""
+    return markup.fenced(word, text) if word else f"Suggestion:\n\n{markup.fenced('', text)}"
 
 
 def _footing(comment: Comment) -> str:

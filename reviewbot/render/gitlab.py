@@ -11,6 +11,7 @@ from reviewbot.diff import REMOVED
 from reviewbot.findings import Severity
 from reviewbot.render import Style, words
 from reviewbot.report import Report
+from reviewbot.text import digest
 
 _SEVERITIES = {
     Severity.CRITICAL: "blocker",
@@ -23,7 +24,23 @@ _SEVERITIES = {
 
 def render(report: Report, style: Style) -> str:  # noqa: ARG001 - JSON has no style
     """One issue a finding, as https://docs.gitlab.com/ci/testing/code_quality/ says; in ASCII."""
-    return json.dumps([_issue(comment) for comment in report.standing], indent=2) + "\n"
+    issues = [_trouble(report)] if report.status in ("failed", "incomplete") else []
+    issues += map(_issue, report.standing)
+    return json.dumps(issues, indent=2) + "\n"
+
+
+def _trouble(report: Report) -> dict[str, Any]:
+    """That the review is not whole, as an issue of its own: no report looks like a clean one."""
+    said = (words.verdict(report), *map(words.line, report.warnings))
+    path = next((entry.path for entry in report.coverage), ".gitlab-ci.yml")
+    return {
+        "type": "issue",
+        "description": words.line(" ".join(said)),
+        "check_name": "reviewbot",
+        "fingerprint": digest("trouble", report.status, report.head or ""),
+        "severity": "critical",
+        "location": {"path": path, "lines": {"begin": 1, "end": 1}},
+    }
 
 
 def _issue(comment: Comment) -> dict[str, Any]:
