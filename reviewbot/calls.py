@@ -34,9 +34,11 @@ class Asker(Protocol):
         model: str,
         messages: list[dict[str, object]],
         *,
+        purpose: str,
         answer_tokens: int,
         deadline: float,
         opened: Callable[[], None] = ...,
+        patient: bool = ...,
     ) -> Reply:
         """Send one prompt and wait for the whole answer."""
 

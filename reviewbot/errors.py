@@ -9,6 +9,8 @@ ReviewbotError
 │   ├── ModelError      4  one model cannot be used; others may
 │   └── CallError       4  one call failed; others may do better
 │       ├── AnswerError     the model's answer cannot be read
+│       ├── BudgetError     it would go beyond the budget: it is not sent
+│       ├── BusyError       the model has no room now; another may have
 │       └── SchemaError     the gateway takes no answer schema: ask without one
 ├── ForgeError          5  the forge cannot be used, or refuses
 │   ├── ReadOnlyError   5  the token may not write here
@@ -88,6 +90,14 @@ class CallError(GatewayError):
 
 class AnswerError(CallError):
     """The model's answer cannot be read."""
+
+
+class BudgetError(CallError):
+    """The call could go beyond the budget, and is not sent."""
+
+
+class BusyError(CallError):
+    """The model, not the key, is over its limit or cooling down."""
 
 
 class SchemaError(CallError):

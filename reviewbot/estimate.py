@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from reviewbot.calls import shares_cache
 from reviewbot.models import Model, Usage
 from reviewbot.prompt import Request
-from reviewbot.text import plural
+from reviewbot.text import dollars, plural
 
 EXPECTED_ANSWER = 1_000  # tokens of a usual answer
 
@@ -37,12 +37,8 @@ def budget(wanted: float, left: float | None) -> Budget:
     Where nothing is left, the gateway itself says so, and whom to ask.
     """
     if left and left < wanted:
-        return Budget(left, f"the {_dollars(left)} that are left on the key")
-    return Budget(wanted, f"the budget of {_dollars(wanted)} (--budget)")
-
-
-def _dollars(amount: float) -> str:
-    return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:.4f}"
+        return Budget(left, f"the {dollars(left)} that are left on the key")
+    return Budget(wanted, f"the budget of {dollars(wanted)} (--budget)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,23 @@ OpenAI-compatible endpoint is used without them.
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from reviewbot import models
 from reviewbot.endpoint import Endpoint
-from reviewbot.errors import CallError, GatewayError, SchemaError, UsageError
+from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError, UsageError
 from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
-from reviewbot.models import Limits, Model, Reply, Usage
+from reviewbot.meter import STEP, Meter
+from reviewbot.models import BYTES_PER_TOKEN, Attempt, Limits, Model, Reply, Usage
 from reviewbot.refusals import Refusal, refusal
 from reviewbot.text import visible
 
@@ -36,6 +38,8 @@ FIRST_DELAY = 1.0  # seconds before the second try; doubled for each further one
 LONGEST_DELAY = 30.0  # seconds, where the gateway names no time
 LIMIT_DELAY = 5.0  # seconds before another try, where a rate limit names no time
 
+CALL_ID = "x-litellm-call-id"
+
 OUT_OF_TIME = "the time limit of the run is over (timeout)"
 
 _SCHEMA_WORDS = ("response_format", "json_schema", "schema", "structured", "output_config")
@@ -47,7 +51,9 @@ class Gateway:
     Args:
         endpoint: where, and with which key.
         call_timeout: seconds that one call may take.
-        paused: told of each wait before another try, in seconds, and why; from any thread.
+        paused: told of each second of a wait: how many are left, and why; from any thread.
+        noted: told of each attempt that was made; from any thread.
+        labels: what the gateway's own books should say of the run, as `repository`, `run`.
 
     Raises:
         GatewayError: it cannot be reached, or refuses the key.
@@ -59,10 +65,14 @@ class Gateway:
         endpoint: Endpoint,
         call_timeout: float,
         paused: Callable[[float, str], None] = lambda _seconds, _why: None,
+        noted: Callable[[Attempt], None] = lambda _attempt: None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._paused = paused
-        self.limits = Limits()
+        self._noted = noted
+        self._labels = dict(labels or {})
+        self.meter = Meter(math.inf, "no budget", Limits(), paused)
         self.is_litellm = False
         self._call_timeout = call_timeout
         self._refused_schemas: set[str] = set()
@@ -86,6 +96,11 @@ class Gateway:
 
     # --- what it tells about itself -----------------------------------------------------------
 
+    @property
+    def limits(self) -> Limits:
+        """What the key may do."""
+        return self.meter.limits
+
     def model(self, name: str) -> Model:
         """What is known about a model; safe guesses for one that the gateway does not list."""
         return self._models.get(name, Model(name))
@@ -99,7 +114,7 @@ class Gateway:
         key, listed = (answer.result() for answer in asked)
         info = key.get("info")
         if isinstance(info, dict):
-            self.limits = models.limits(info)
+            self.meter.limits = models.limits(info)
         entries = listed.get("data")
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("model_name"), str):
@@ -136,69 +151,102 @@ class Gateway:
         model: str,
         messages: list[dict[str, Any]],
         *,
+        purpose: str,
         answer_tokens: int,
         deadline: float,
         opened: Callable[[], None] = lambda: None,
+        patient: bool = True,
     ) -> Reply:
         """Send one prompt and wait for the whole answer, trying again where that can help.
 
         Args:
             model: its name at the gateway.
             messages: the chat messages.
+            purpose: what it is for, for the books.
             answer_tokens: room for the answer.
             deadline: `time.monotonic()` after which no further try is made.
             opened: called as soon as the answer begins: what the prompt shares is cached by then.
+            patient: whether to wait for a model that is busy; another may be free.
 
         Raises:
+            BusyError: the model is busy, and nobody waits for it.
+            BudgetError: the budget is not enough for it.
             CallError: this call failed for good.
             GatewayError: no call can succeed: the key, the model or the address is wrong.
         """
+        asked = _Question(model, messages, purpose, answer_tokens, deadline, opened)
         failures = 0
         while True:
             try:
-                return self._attempt(model, messages, answer_tokens, deadline, opened)
+                return self._measured(asked)
             except SchemaError:
                 self._refused_schemas.add(model)
                 continue
             except CallError as error:
-                if error.retry_after is None:
+                if error.retry_after is None or (isinstance(error, BusyError) and not patient):
                     raise
                 failures += not error.retry_after  # to be told to wait is no failure
                 delay = error.retry_after or _backoff(failures)
                 delay *= random.uniform(1.0, 1.2)  # noqa: S311 - not a secret
                 if failures >= TRIES or time.monotonic() + delay >= deadline:
                     raise
-                self._paused(delay, error.message)
-            time.sleep(delay)
+                why = error.message
+            self._wait(delay, why)
 
-    def _attempt(
-        self,
-        model: str,
-        messages: list[dict[str, Any]],
-        answer_tokens: int,
-        deadline: float,
-        opened: Callable[[], None],
-    ) -> Reply:
+    def _wait(self, seconds: float, why: str) -> None:
+        """Sleep, and count down."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._paused(left, why)
+            time.sleep(min(left, STEP))
+
+    def _measured(self, asked: _Question) -> Reply:
+        """Make one attempt within the limits of key and budget, and note what came of it."""
+        model = self.model(asked.model)
+        given = self.meter.enter(model, asked.input_tokens, asked.answer_tokens, asked.deadline)
+        began = time.monotonic()
+        usage, status = None, "interrupted"
+        asked.answered, asked.call_id = False, ""
+        try:
+            reply = self._attempt(asked, given.answer_tokens)
+            usage, status = reply.usage, "ok"
+            return reply
+        except GatewayError as error:
+            status = type(error).__name__.removesuffix("Error").lower()
+            raise
+        finally:
+            self.meter.leave(given, usage, begun=asked.answered)
+            milliseconds = int(1000 * (time.monotonic() - began))
+            used = usage or Usage()
+            self._noted(
+                Attempt(asked.purpose, asked.model, status, used, milliseconds, asked.call_id)
+            )
+
+    def _attempt(self, asked: _Question, answer_tokens: int) -> Reply:
         import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
+        model, deadline = asked.model, asked.deadline
         left = deadline - time.monotonic()
         if left <= 0:
             raise CallError(OUT_OF_TIME)
-        arguments = self._arguments(model, messages, answer_tokens)
+        arguments = self._arguments(asked, answer_tokens)
         timeout = _timeout(min(self._call_timeout, left))
         try:
             with self._client.chat.completions.with_streaming_response.create(
                 **arguments, timeout=timeout
             ) as raw:
+                asked.call_id = raw.headers.get(CALL_ID, "")
                 if "text/event-stream" in raw.headers.get("content-type", ""):
                     reply = _collect(
-                        (chunk.to_dict(warnings=False) for chunk in raw.parse()), opened
+                        (chunk.to_dict(warnings=False) for chunk in raw.parse()), asked.begin
                     )
                 else:
-                    reply = _collect([self._completion(raw.read())], opened)
+                    reply = _collect([self._completion(raw.read())], asked.begin)
                 cost = models.number(raw.headers.get("x-litellm-response-cost"))
         except (openai.APIError, httpx2.RequestError) as error:
+            if isinstance(error, openai.APIStatusError):
+                asked.call_id = error.response.headers.get(CALL_ID, "")
             if time.monotonic() >= deadline:
                 raise CallError(OUT_OF_TIME) from None
             translated = self._translate(error, model)
@@ -210,21 +258,22 @@ class Gateway:
         cost = reply.usage.cost_usd or cost or self.model(model).price(reply.usage)
         return replace(reply, usage=replace(reply.usage, cost_usd=cost))
 
-    def _arguments(
-        self, model: str, messages: list[dict[str, Any]], answer_tokens: int
-    ) -> dict[str, Any]:
+    def _arguments(self, asked: _Question, answer_tokens: int) -> dict[str, Any]:
         arguments: dict[str, Any] = {
-            "model": model,
-            "messages": messages,
+            "model": asked.model,
+            "messages": asked.messages,
             "max_tokens": answer_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        if model not in self._refused_schemas:
+        if asked.model not in self._refused_schemas:
             schema = {"name": "review", "strict": True, "schema": SCHEMA}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         if self.is_litellm:
-            arguments["extra_body"] = {"num_retries": 0}  # its tries and ours would multiply
+            labels = self._labels | {"checklist": asked.purpose}
+            tags = [f"{name}:{value}" for name, value in labels.items()]
+            # Its tries and ours would multiply. What it is told of the run goes no further.
+            arguments["extra_body"] = {"num_retries": 0, "metadata": {"tags": tags}}
         return arguments
 
     def _completion(self, body: bytes) -> dict[str, Any]:
@@ -274,7 +323,7 @@ class Gateway:
                 status=error.status_code,
                 kind=_type(error),
                 words=self._words(error),
-                by_provider="x-litellm-call-id" in headers,
+                by_provider=CALL_ID in headers,
                 retry_after=_wait(headers),
             )
         )
@@ -292,6 +341,29 @@ class Gateway:
     def _known_models(self, wrong: str) -> str:
         names = sorted(self._models)
         return ", ".join(get_close_matches(wrong, names, n=3) or names[:5])
+
+
+@dataclass(slots=True)
+class _Question:
+    """What is asked, and what is known of the last attempt: its id, whether its answer began."""
+
+    model: str
+    messages: list[dict[str, Any]]
+    purpose: str
+    answer_tokens: int
+    deadline: float
+    opened: Callable[[], None]
+    answered: bool = False
+    call_id: str = ""
+
+    @property
+    def input_tokens(self) -> int:
+        """An estimate, rather too high than too low."""
+        return len(json.dumps(self.messages, ensure_ascii=False).encode()) // BYTES_PER_TOKEN + 1
+
+    def begin(self) -> None:
+        self.answered = True
+        self.opened()
 
 
 def _client(endpoint: Endpoint) -> openai.OpenAI:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SAFE_WINDOW = 32_000  # tokens; for a model that the gateway tells nothing about
+BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for every model
 ANSWER_TOKENS = 8_000  # reserved by the proxy against budget and limit while a call runs
 
 
@@ -48,11 +49,24 @@ class Model:
         )
 
 
+    def worst_price(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Dollars for a call that reads nothing from the cache, and may write all of it."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        each = max(self.input_price, self.write_price or 0.0)
+        return input_tokens * each + output_tokens * self.output_price
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the key may do; None where there is no limit, or the gateway tells none."""
+    """What the key may do; None where there is no limit, or the gateway tells none.
+
+    `parallel` is how many calls it may have under way at once.
+    """
 
     tokens_per_minute: int | None = None
+    requests_per_minute: int | None = None
+    parallel: int | None = None
     budget_left: float | None = None
 
 
@@ -65,6 +79,21 @@ class Usage:
     cache_write_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call as it was made, for whoever keeps the books: nothing of its content.
+
+    `status` is ok, or the kind of the error; `call_id` the gateway's own name for it.
+    """
+
+    purpose: str
+    model: str
+    status: str
+    usage: Usage
+    milliseconds: int
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +125,8 @@ def limits(info: Mapping[str, Any]) -> Limits:
     spent = number(info.get("spend")) or 0.0
     return Limits(
         tokens_per_minute=positive(info.get("tpm_limit")),
+        requests_per_minute=positive(info.get("rpm_limit")),
+        parallel=positive(info.get("max_parallel_requests")),
         budget_left=None if budget is None else max(budget - spent, 0.0),
     )
 

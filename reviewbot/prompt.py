@@ -17,11 +17,11 @@ from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
 from reviewbot.diff import CONTEXT, SYMLINK, FileDiff, Hunk, Line
 from reviewbot.errors import GatewayError
+from reviewbot.models import BYTES_PER_TOKEN
 from reviewbot.scope import Scope, everything
 from reviewbot.selection import Filter, Skipped, globs
 from reviewbot.text import fenced, plural, visible
 
-BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for every model
 LARGEST_BATCH = 80_000  # tokens; a model loses sight of details in more
 SMALLEST_BATCH = 1_000  # tokens; below this no review is possible
 SMALLEST_PIECE = 100  # tokens; of a file that has a very long name

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reviewbot.errors import CallError, GatewayError, ModelError
+from reviewbot.errors import BusyError, CallError, GatewayError, ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ def _bad_request(told: Refusal) -> GatewayError:
 
 
 def _limited(told: Refusal) -> GatewayError:
+    if told.by_provider or told.kind == "all_deployments_in_cooldown":
+        return BusyError(f"{told.model} is busy: {told.words}", retry_after=told.retry_after)
     return CallError(f"the gateway's limit is reached: {told.words}", retry_after=told.retry_after)
 
 

@@ -59,6 +59,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
+def dollars(amount: float) -> str:
+    """`$0.05`; of amounts that are no whole cents, four places."""
+    return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:.4f}"
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
     """The names with commas between them; of very many, how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
