@@ -11,8 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reviewbot import checklists
-from reviewbot.errors import AnswerError, CallError, GatewayError, ModelError
-from reviewbot.findings import Answer, read, salvage
+from reviewbot.errors import (
+    AnswerError,
+    BudgetError,
+    BusyError,
+    CallError,
+    GatewayError,
+    ModelError,
+)
+from reviewbot.findings import Answer, divided, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
 from reviewbot.models import Model, Reply, Usage
 from reviewbot.prompt import Request
@@ -45,12 +52,21 @@ class Asker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a request ended: with an answer, or with an error; and what its calls used."""
+    """How a request ended: with an answer, or with an error; and what its calls used.
+
+    `asked` is the model that answered, or was asked last; empty where none was.
+    """
 
     request: Request
     answer: Answer | None
     error: GatewayError | None
     usages: tuple[Usage, ...]
+    asked: str = ""
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or was to."""
+        return self.asked or self.request.model
 
     @property
     def problem(self) -> str:
@@ -60,9 +76,27 @@ class Outcome:
         return self.answer.problem if self.answer else ""
 
     @property
+    def unpaid(self) -> bool:
+        """Whether it was not sent, as the budget is not enough for it."""
+        return isinstance(self.error, BudgetError)
+
+    @property
     def fatal(self) -> bool:
         """Whether no other request can succeed either, or none to the same model."""
         return self.error is not None and not isinstance(self.error, CallError)
+
+    def parts(self) -> Iterator[Outcome]:
+        """One outcome for each checklist of the request; what it used is the first one's."""
+        if not self.request.several:
+            yield self
+            return
+        names = [name for name, _ in self.request.several]
+        answers = divided(self.answer, names) if self.answer else {}
+        usages = self.usages
+        for name, paths in self.request.several:
+            request = replace(self.request, checklist=name, paths=paths, several=())
+            yield replace(self, request=request, answer=answers.get(name), usages=usages)
+            usages = ()
 
 
 def shares_cache(group: Sequence[Request], model: Model) -> bool:
@@ -73,7 +107,12 @@ def shares_cache(group: Sequence[Request], model: Model) -> bool:
 
 
 def run(
-    requests: Sequence[Request], gateway: Asker, *, jobs: int, deadline: float
+    requests: Sequence[Request],
+    gateway: Asker,
+    *,
+    jobs: int,
+    deadline: float,
+    fallbacks: Sequence[str] = (),
 ) -> Iterator[Outcome]:
     """Send all requests and give back each outcome as soon as it is there.
 
@@ -87,8 +126,9 @@ def run(
         gateway: where to.
         jobs: how many at once.
         deadline: `time.monotonic()` at which what is still under way counts as failed.
+        fallbacks: models to ask, in this order, where a request's own cannot be used or is busy.
     """
-    flight = _Flight(requests, gateway, deadline)
+    flight = _Flight(requests, gateway, deadline, fallbacks)
     threads = range(min(jobs, len(requests)))
     for _ in threads:
         threading.Thread(target=flight.work, daemon=True).start()
@@ -102,9 +142,16 @@ def run(
 class _Flight:
     """The state that the threads of one run share."""
 
-    def __init__(self, requests: Sequence[Request], gateway: Asker, deadline: float) -> None:
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        gateway: Asker,
+        deadline: float,
+        fallbacks: Sequence[str],
+    ) -> None:
         self._gateway = gateway
         self._deadline = deadline
+        self._fallbacks = tuple(fallbacks)
         self._requests = tuple(requests)
         self._pending = set(range(len(requests)))
         self._todo: queue.PriorityQueue[int] = queue.PriorityQueue()
@@ -161,10 +208,19 @@ class _Flight:
     # --- one request --------------------------------------------------------------------------
 
     def _outcome(self, number: int) -> Outcome:
-        model = self._requests[number].model
+        """The outcome with the first model that can be used and is not busy."""
+        models = tuple(dict.fromkeys((self._requests[number].model, *self._fallbacks)))
+        outcome = self._failed(number, GatewayError("no model was asked"))
+        for model in models:
+            outcome = self._with_model(number, model, patient=model == models[-1])
+            if not isinstance(outcome.error, ModelError | BusyError):
+                break
+        return outcome
+
+    def _with_model(self, number: int, model: str, *, patient: bool) -> Outcome:
         if error := self._fatal.get(None) or self._fatal.get(model):
             return self._failed(number, error)
-        outcome = self._answer(number)
+        outcome = self._answer(number, model, patient=patient)
         if outcome.error and outcome.fatal:
             self._fatal[model if isinstance(outcome.error, ModelError) else None] = outcome.error
         return outcome
@@ -172,17 +228,20 @@ class _Flight:
     def _failed(self, number: int, error: GatewayError) -> Outcome:
         return Outcome(self._requests[number], None, error, ())
 
-    def _answer(self, number: int) -> Outcome:
-        request = self._requests[number]
+    def _answer(self, number: int, model: str, *, patient: bool) -> Outcome:
+        request = replace(self._requests[number], model=model)
         usages: list[Usage] = []
+        answer = error = None
         try:
             messages = request.messages(breakpoint_after_change=number in self._with_breakpoint)
-            reply = self._ask(request, messages, lambda: self._release_followers(number))
+            reply = self._ask(
+                request, messages, lambda: self._release_followers(number), patient=patient
+            )
             usages.append(reply.usage)
             answer = self._read(request, reply, usages)
-        except GatewayError as error:
-            return Outcome(request, None, error, tuple(usages))
-        return Outcome(request, answer, None, tuple(usages))
+        except GatewayError as raised:
+            error = raised
+        return Outcome(self._requests[number], answer, error, tuple(usages), model)
 
     def _read(self, request: Request, reply: Reply, usages: list[Usage]) -> Answer:
         if reply.cut:  # nobody knows what it would have gone on to say
@@ -224,14 +283,21 @@ class _Flight:
         raise problem
 
     def _ask(
-        self, request: Request, messages: list[dict[str, object]], opened: Callable[[], None]
+        self,
+        request: Request,
+        messages: list[dict[str, object]],
+        opened: Callable[[], None],
+        *,
+        patient: bool = True,
     ) -> Reply:
         return self._gateway.ask(
             request.model,
             messages,
+            purpose=request.checklist,
             answer_tokens=request.answer_tokens,
             deadline=self._deadline,
             opened=opened,
+            patient=patient,
         )
 
 

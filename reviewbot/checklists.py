@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -176,6 +176,14 @@ _TEMPLATE_ERRORS = (
     *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
     *(RecursionError, MemoryError),
 )
+
+
+def qualified(checklist: Checklist) -> Checklist:
+    """The checklist with its name in the ids of its items, to be asked beside others."""
+    items = (
+        item.model_copy(update={"id": f"{checklist.name}/{item.id}"}) for item in checklist.items
+    )
+    return replace(checklist, items=tuple(items))
 
 
 def task(checklist: Checklist, paths: Sequence[str]) -> str:

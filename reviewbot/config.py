@@ -135,6 +135,14 @@ class Config(BaseModel):
             "claude-sonnet or claude-opus"
         ),
     ] = "medium"
+    fallback_models: Annotated[
+        tuple[str, ...],
+        Field(
+            description="models to ask, in this order, where the chosen one is not allowed, not "
+            "there, over its limit or cooling down"
+        ),
+        BeforeValidator(_one_or_many),
+    ] = ()
     checklists: Annotated[
         tuple[str, ...],
         Field(min_length=1, description="checklists to run, by name"),
@@ -159,7 +167,8 @@ class Config(BaseModel):
         Field(
             ge=0,
             allow_inf_nan=False,
-            description="dollars a run may cost by its estimate; what is beyond is not sent",
+            description="dollars that a run may cost at most, retries included; what could go "
+            "beyond is not sent",
         ),
     ] = 1.0
     context_tokens: Annotated[

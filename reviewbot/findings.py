@@ -6,8 +6,8 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 from typing import Annotated, Any, TypeVar
@@ -186,6 +186,40 @@ class Answer:
     findings: tuple[Finding, ...]
     items: tuple[ItemAnswer, ...]
     problem: str = ""
+
+
+def divided(answer: Answer, checklists: Sequence[str]) -> Mapping[str, Answer]:
+    """An answer to several checklists as one for each.
+
+    Args:
+        answer: its ids have the form `checklist/item`; what names no checklist goes to the first.
+        checklists: their names.
+    """
+    return {
+        name: Answer(
+            tuple(
+                replace(each, item=_item(each.item))
+                for each in answer.findings
+                if _owner(each.item, checklists) == name
+            ),
+            tuple(
+                replace(each, id=_item(each.id))
+                for each in answer.items
+                if _owner(each.id, checklists) == name
+            ),
+            answer.problem,
+        )
+        for name in checklists
+    }
+
+
+def _owner(identifier: str, checklists: Sequence[str]) -> str:
+    name = identifier.partition("/")[0].strip().lower()
+    return name if name in checklists else checklists[0]
+
+
+def _item(identifier: str) -> str:
+    return identifier.rpartition("/")[2].strip()
 
 
 _T = TypeVar("_T")

@@ -101,6 +101,10 @@ class Gateway:
         """What the key may do."""
         return self.meter.limits
 
+    def limit_to(self, dollars: float, words: str) -> None:
+        """Let no call go beyond this many dollars in all; `words` say what sets that bound."""
+        self.meter.ceiling, self.meter.ceiling_words = dollars, words
+
     def model(self, name: str) -> Model:
         """What is known about a model; safe guesses for one that the gateway does not list."""
         return self._models.get(name, Model(name))
@@ -210,10 +214,11 @@ class Gateway:
         try:
             reply = self._attempt(asked, given.answer_tokens)
             usage, status = reply.usage, "ok"
-            return reply
         except GatewayError as error:
             status = type(error).__name__.removesuffix("Error").lower()
             raise
+        else:
+            return reply
         finally:
             self.meter.leave(given, usage, begun=asked.answered)
             milliseconds = int(1000 * (time.monotonic() - began))

@@ -25,7 +25,7 @@ MODELS: Mapping[Effort, str] = {
 }
 # They bound a review, or say what becomes of it, or what the chosen checklists say already.
 _NO_RULES = {
-    *("budget", "jobs", "timeout", "call_timeout", "auto_review"),
+    *("budget", "jobs", "timeout", "call_timeout", "auto_review", "fallback_models"),
     *("fail_on", "on_failure", "max_review_comments", "resolve", "summary_when_clean"),
     *("checklists", "model", "effort", "min_severity"),
 }

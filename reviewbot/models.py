@@ -48,7 +48,6 @@ class Model:
             + usage.output_tokens * self.output_price
         )
 
-
     def worst_price(self, input_tokens: int, output_tokens: int) -> float | None:
         """Dollars for a call that reads nothing from the cache, and may write all of it."""
         if self.input_price is None or self.output_price is None:

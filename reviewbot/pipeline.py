@@ -27,7 +27,7 @@ from reviewbot.report import (
     ranked,
 )
 from reviewbot.scope import Scope, everything
-from reviewbot.selection import MAY_HOLD_SECRETS, Selection
+from reviewbot.selection import MAY_HOLD_SECRETS, Selection, importance
 from reviewbot.text import listed, plural, visible
 
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
@@ -63,7 +63,8 @@ def prepare(
     Raises:
         GatewayError: nothing fits into one call.
     """
-    models = [model_of(name) for _, name in review.chosen]
+    names = [name for _, name in review.chosen]
+    models = [model_of(name) for name in (*names, *review.config.fallback_models)]
     answer = min(model.answer for model in models)
     window = min(model.window for model in models)
     if tokens_per_minute is not None:
@@ -81,6 +82,21 @@ def prepare(
         background,
         Room(call=window, answer=answer, context=review.config.context_tokens),
         review.change.lines,
+        together=review.config.effort == "low",
+    )
+
+
+def important_first(review: Review) -> Review:
+    """The review in the order to do it in where the budget is not enough for all of it.
+
+    What finds the worst comes before what finds less, code before tests, and tests before prose; of
+    the same kind the files that change the most.
+    """
+    files = sorted(review.selection.files, key=lambda each: (importance(each.path), -each.changed))
+    return replace(
+        review,
+        selection=replace(review.selection, files=tuple(files)),
+        chosen=sorted(review.chosen, key=lambda pair: pair[0].severity.rank),
     )
 
 
@@ -108,13 +124,21 @@ def review_change(
     deadline = begin + review.config.timeout
     outcomes: list[Outcome] = []
     try:
-        for outcome in calls.run(prepared, gateway, jobs=review.config.jobs, deadline=deadline):
+        answers = calls.run(
+            prepared,
+            gateway,
+            jobs=review.config.jobs,
+            deadline=deadline,
+            fallbacks=review.config.fallback_models,
+        )
+        for outcome in answers:
             outcomes.append(outcome)
             listen(outcome, len(outcomes), len(prepared))
     except KeyboardInterrupt:
         raise _interrupted(outcomes, len(prepared)) from None
     _raise_if_useless(outcomes)
-    return report(review, [*outcomes, *unsent], time.monotonic() - begin)
+    parts = [part for outcome in (*outcomes, *unsent) for part in outcome.parts()]
+    return report(review, parts, time.monotonic() - begin)
 
 
 def _interrupted(outcomes: Sequence[Outcome], total: int) -> InterruptedReview:
@@ -188,7 +212,8 @@ def _warnings(
 def _status(
     review: Review, outcomes: Sequence[Outcome]
 ) -> Literal["complete", "incomplete", "failed", "skipped"]:
-    if outcomes and all(_no_answer_came(outcome) for outcome in outcomes):
+    tried = [outcome for outcome in outcomes if not outcome.unpaid]
+    if tried and all(map(_no_answer_came, tried)):
         return "failed"
     gap = any(outcome.problem for outcome in outcomes)
     gap = gap or any(entry.incomplete for entry in review.selection.skipped)
@@ -208,7 +233,7 @@ def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...
         Claim(
             finding,
             outcome.request.checklist,
-            outcome.request.model,
+            outcome.model,
             finding.severity or severities[outcome.request.checklist],
         )
         for outcome in sorted(outcomes, key=lambda outcome: outcome.request.batch)
@@ -254,17 +279,20 @@ def coverage(review: Review, read: Callable[[str, str, str], Coverage]) -> tuple
 
 
 def _readers(outcomes: Iterable[Outcome]) -> Callable[[str, str, str], Coverage]:
-    """What became of the files that were sent."""
-    problems: dict[tuple[str, str], list[str]] = {}
+    """What became of the files that were to be sent, and which models have read them."""
+    parts: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         for path in outcome.request.paths:
-            problems.setdefault((path, outcome.request.checklist), []).append(outcome.problem)
+            parts.setdefault((path, outcome.request.checklist), []).append(outcome)
 
     def read(path: str, name: str, model: str) -> Coverage:
-        reasons = dict.fromkeys(filter(None, problems[path, name]))
-        if reasons:
-            return Coverage(path, name, "failed", "; ".join(reasons), model)
-        return Coverage(path, name, "reviewed", "", model)
+        mine = parts[path, name]
+        readers = ", ".join(dict.fromkeys(each.model for each in mine if each.answer)) or model
+        reasons = dict.fromkeys(filter(None, (each.problem for each in mine)))
+        if not reasons:
+            return Coverage(path, name, "reviewed", "", readers)
+        unpaid = all(each.unpaid for each in mine)
+        return Coverage(path, name, "skipped" if unpaid else "failed", "; ".join(reasons), readers)
 
     return read
 
@@ -298,7 +326,7 @@ def _answer_to(item: str, outcome: Outcome) -> ItemAnswer:
 
 
 def _total(outcomes: Iterable[Outcome], seconds: float) -> TotalUsage:
-    usages = [(outcome.request.model, usage) for outcome in outcomes for usage in outcome.usages]
+    usages = [(outcome.model, usage) for outcome in outcomes for usage in outcome.usages]
     costs = [usage.cost_usd for _, usage in usages]
 
     def total(count: Callable[[Usage], int]) -> int:

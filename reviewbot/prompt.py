@@ -59,7 +59,11 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call to the model: one checklist over one batch of files."""
+    """One call to the model: one checklist over one batch of files, or several in one call.
+
+    Of several, `checklist` has all the names, and `several` has each with its paths; the ids of
+    their items have the form `checklist/item` then.
+    """
 
     checklist: str
     model: str
@@ -69,6 +73,7 @@ class Request:
     change: str
     task: str
     answer_tokens: int
+    several: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def prefix_tokens(self) -> int:
@@ -129,6 +134,8 @@ def requests(
     background: Background,
     room: Room,
     head: Callable[[FileDiff], Sequence[str]],
+    *,
+    together: bool = False,
 ) -> Iterator[Request]:
     """All requests for a change, batch by batch; nothing is kept of a batch that was given out.
 
@@ -138,6 +145,7 @@ def requests(
         background: what else belongs into the prompt.
         room: what fits into one call.
         head: gives the lines of a file's new version, empty where they cannot be had.
+        together: whether all checklists of a model are asked in one call.
 
     Raises:
         GatewayError: not even a small change fits into one call.
@@ -154,8 +162,9 @@ def requests(
         change=fenced("change", ""),
         reviewed=background.scope.since is not None,
     )
-    tasks = [checklists.task(checklist, ("",)) for checklist, _ in chosen]
-    fixed = sum(map(tokens, (system, longest))) + max(map(tokens, tasks), default=0)
+    tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
+    fixed = sum(map(tokens, (system, longest)))
+    fixed += sum(tasks) if together else max(tasks, default=0)
     space = _space(room, fixed)
     batches = _batches(files, background.scope, space, min(room.context, space // 2), head)
     for number, batch in enumerate(batches):
@@ -165,12 +174,46 @@ def requests(
             reviewed=any(piece.reviewed for piece in batch),
         )
         paths = tuple(dict.fromkeys(piece.path for piece in batch))
-        for checklist, model in chosen:
-            mine = meant_for(checklist, paths)
-            if mine:
-                task = checklists.task(checklist, () if mine == paths else mine)
-                name = checklist.name
-                yield Request(name, model, number, mine, system, change, task, room.answer)
+        for asked, model in _calls(chosen, paths, together=together):
+            yield Request(
+                checklist="+".join(checklist.name for checklist, _ in asked),
+                model=model,
+                batch=number,
+                paths=tuple(path for path in paths if any(path in mine for _, mine in asked)),
+                system=system,
+                change=change,
+                task=_task(asked, paths),
+                answer_tokens=room.answer,
+                several=tuple((each.name, mine) for each, mine in asked) if together else (),
+            )
+
+
+_Asked = Sequence[tuple[Checklist, tuple[str, ...]]]  # each with the paths that it is meant for
+
+
+def _calls(
+    chosen: Sequence[tuple[Checklist, str]], paths: tuple[str, ...], *, together: bool
+) -> Iterator[tuple[_Asked, str]]:
+    """What is asked in one call, and of which model: one checklist, or all for that model."""
+    meant = [(checklist, meant_for(checklist, paths), model) for checklist, model in chosen]
+    meant = [each for each in meant if each[1]]
+    if not together:
+        for checklist, mine, model in meant:
+            yield [(checklist, mine)], model
+        return
+    for name in dict.fromkeys(model for _, _, model in meant):
+        yield [(checklist, mine) for checklist, mine, model in meant if model == name], name
+
+
+def _task(asked: _Asked, paths: tuple[str, ...]) -> str:
+    tasks = [
+        checklists.task(
+            checklist if len(asked) == 1 else checklists.qualified(checklist),
+            () if mine == paths else mine,
+        )
+        for checklist, mine in asked
+    ]
+    return tasks[0] if len(tasks) == 1 else "\n\n".join((checklists.frame("together"), *tasks))
 
 
 def _space(room: Room, fixed: int) -> int:

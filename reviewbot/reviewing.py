@@ -10,8 +10,8 @@ from reviewbot import estimate, pipeline
 from reviewbot.calls import Outcome
 from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
-from reviewbot.errors import CallError
-from reviewbot.estimate import Affordable, Budget
+from reviewbot.errors import BudgetError
+from reviewbot.estimate import Affordable, Budget, PricedRequest
 from reviewbot.gateway import Gateway
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
@@ -48,12 +48,15 @@ def reviewed(
         return pipeline.report(review, (), 0.0)
     with (opened or opening(environment, review.config, progress)).result() as gateway:
         limits = gateway.limits
-        prepared = pipeline.prepare(review, gateway.model, limits.tokens_per_minute)
-        priced = list(estimate.priced(prepared, gateway.model))
         budget = estimate.budget(review.config.budget, limits.budget_left)
-        divided = estimate.affordable(priced, budget)
+        priced = _priced(review, gateway)
         progress.say(f"{_name(review)}: {estimate.estimate(priced).words()}")
-        over = CallError(f"not sent: over {budget.words}")
+        divided = estimate.affordable(priced, budget)
+        if divided.unsent:
+            review = pipeline.important_first(review)
+            divided = estimate.affordable(_priced(review, gateway), budget)
+        over = BudgetError(f"not sent: over {budget.words}")
+        gateway.limit_to(budget.dollars, budget.words)
         if divided.unsent:
             progress.say(f"{plural(len(divided.unsent), 'call')} {over.message}")
         unsent = [Outcome(request, None, over, ()) for request in divided.unsent]
@@ -61,7 +64,13 @@ def reviewed(
             report = pipeline.review_change(
                 review, divided.sent, gateway, progress.answered, unsent
             )
-    return _with_money(report, divided, budget, limits.budget_left)
+        lost = gateway.meter.lost_words
+    return _with_money(report, divided, budget, limits.budget_left, lost)
+
+
+def _priced(review: Review, gateway: Gateway) -> list[PricedRequest]:
+    prepared = pipeline.prepare(review, gateway.model, gateway.limits.tokens_per_minute)
+    return list(estimate.priced(prepared, gateway.model))
 
 
 def _name(review: Review) -> str:
@@ -70,13 +79,13 @@ def _name(review: Review) -> str:
 
 
 def _with_money(
-    report: Report, divided: Affordable, budget: Budget, left_before: float | None
+    report: Report, divided: Affordable, budget: Budget, left_before: float | None, lost: str
 ) -> Report:
     """The report with what is left on the key, and with a word where the budget cannot hold."""
     cost, left = report.usage.cost_usd, None
     if cost is not None and left_before is not None:
         left = max(left_before - cost, 0.0)
-    warnings = report.warnings
+    warnings = (*report.warnings, *filter(None, [lost]))
     if divided.unpriced:
         names = listed(divided.unpriced)
         warnings += (f"no price is known of {names}: {budget.words} does not hold",)

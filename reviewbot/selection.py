@@ -5,6 +5,7 @@ Decided from paths, modes, counts and attributes alone: no hunk is parsed for it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -226,3 +227,16 @@ def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
     if lines and len(file.patch) > LONGEST_LINES * lines:
         return f"lines of {len(file.patch) // lines:,} characters on average"
     return ""
+
+
+_TESTS = re.compile(
+    r"(^|/)(tests?|specs?|__tests__|testdata|fixtures)/|(^|/)test_|[._](test|spec)\."
+)
+_PROSE = re.compile(r"\.(md|rst|txt|adoc)$|(^|/)(docs?|LICENSE|CHANGELOG)", re.IGNORECASE)
+
+
+def importance(path: str) -> int:
+    """0 for code, 1 for tests, 2 for prose: what is read first where not all can be."""
+    if _PROSE.search(path):
+        return 2
+    return 1 if _TESTS.search(path) else 0

@@ -18,7 +18,7 @@ FLOORS = (
     {"diff", "findings", "endpoint", "models", "refusals", "commands"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope"},
     {"git", "merging", "history"},
-    {"change", "prompt", "report", "gateway", "house"},
+    {"change", "prompt", "report", "meter", "gateway", "house"},
     {"calls", "render", "render.words", "threads"},
     {"estimate", "pipeline", "progress", "render.text", "render.json", "render.markdown"},
     {"render.comment", "render.summary", "render.annotations", "render.gitlab"},
