@@ -199,10 +199,10 @@ class Gateway:
 
     def _wait(self, seconds: float, why: str) -> None:
         """Sleep, and count down."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self._paused(left, why)
-            time.sleep(min(left, STEP))
+        while seconds > 0:
+            self._paused(seconds, why)
+            time.sleep(min(seconds, STEP))
+            seconds -= STEP
 
     def _measured(self, asked: _Question) -> Reply:
         """Make one attempt within the limits of key and budget, and note what came of it."""

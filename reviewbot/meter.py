@@ -7,6 +7,7 @@ requests, tokens and calls at once are kept by waiting here, and not in front of
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -103,10 +104,10 @@ class Meter:
     def _affordable(self, model: Model, input_tokens: int, answer_tokens: int) -> int | None:
         """Tokens of an answer that can be paid for; None where not even a short one can."""
         price = model.worst_price(input_tokens, 0)
-        if price is None or model.output_price is None:
+        if price is None or model.output_price is None or math.isinf(self.ceiling):
             return answer_tokens
         left = self.ceiling - self.spent - self._held - price
-        room = int(left / model.output_price) if model.output_price else answer_tokens
+        room = round(left / model.output_price) if model.output_price else answer_tokens
         shortest = min(SHORTEST_ANSWER, answer_tokens)
         if self._running and room < answer_tokens:
             return None  # what is under way gives most of it back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -19,6 +20,7 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._live = stream.isatty()
+        self._said_until: dict[str, float] = {}  # ends of waits that were told of, by their reason
 
     def say(self, message: str) -> None:
         """A line that stays."""
@@ -50,11 +52,16 @@ class Progress:
             self.say(line)
 
     def paused(self, seconds: float, why: str) -> None:
-        """A call waits before it is tried again; may come from any thread."""
+        """A call waits, for so long; told each second, from any thread.
+
+        In a terminal the line counts down; elsewhere a wait is said once.
+        """
         line = f"waiting {seconds:.0f} s: {visible(why)}"
+        now = time.monotonic()
         if self._live:
             self._write(line)
-        elif seconds >= WORTH_SAYING:
+        elif seconds >= WORTH_SAYING and now >= self._said_until.get(why, now):
+            self._said_until[why] = now + seconds
             self.say(line)
 
     def _write(self, line: str) -> None:

@@ -279,8 +279,9 @@ def test_the_listing_is_yaml_that_gives_the_same_settings_and_names_the_origins(
     settings = load({YAML: "path_filters: ['a # b', é]"}, {"model": ("--model", "x")})
     text = listing(settings)
     assert one(text) == settings.config
-    assert [line.split("  # ")[-1] for line in text.splitlines()][:4] == [
+    assert [line.split("  # ")[-1] for line in text.splitlines()][:5] == [
         "--model",
+        "default",
         "default",
         "default",
         YAML,

@@ -38,7 +38,7 @@ FOR_ALL = [
 # For this call: status, type, what is said, seconds to wait before another try.
 FOR_ONE: list[tuple[int, str, str, float | None]] = [
     (429, "throttling_error", "the gateway's limit is reached: so it is", 7.0),
-    (429, "all_deployments_in_cooldown", "the gateway's limit is reached: so it is", 7.0),
+    (429, "all_deployments_in_cooldown", "gpt is busy: so it is", 7.0),
     (500, "internal_server_error", "the model's provider failed (500): so it is", 0.0),
     (503, "internal_server_error", "the model's provider failed (503): so it is", 0.0),
     (529, "internal_server_error", "the model's provider failed (529): so it is", 0.0),
