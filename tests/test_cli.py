@@ -769,7 +769,7 @@ def test_what_is_over_the_budget_is_not_sent(
         words = f"the ${enough:.4f} that are left on the key"
     done = program("diff", "main", "--format", "json", *arguments)
     assert (done.code, done.report["status"], len(fake.calls)) == (3, "incomplete", 2)
-    unread = [entry for entry in done.report["coverage"] if entry["status"] == "failed"]
+    unread = [entry for entry in done.report["coverage"] if entry["status"] == "skipped"]
     assert {entry["checklist"] for entry in unread} == {"style", "correctness"}
     assert {entry["reason"] for entry in unread} == {f"not sent: over {words}"}
     assert f"reviewbot: 2 calls not sent: over {words}\n" in done.err
@@ -779,7 +779,8 @@ def test_what_is_over_the_budget_is_not_sent(
 
 def test_a_budget_that_is_enough_for_nothing(program: Program, fake: FakeGateway) -> None:
     done = program("diff", "main", "--format", "json", "--budget", "0")
-    assert (done.code, done.report["status"], fake.calls) == (4, "failed", [])
+    assert (done.code, done.report["status"], fake.calls) == (3, "incomplete", [])
+    assert {entry["status"] for entry in done.report["coverage"]} == {"skipped"}
 
 
 def test_what_is_left_on_the_key_is_shown(program: Program, fake: FakeGateway) -> None:
