@@ -796,8 +796,10 @@ def test_without_prices_the_budget_does_not_hold(program: Program, fake: FakeGat
     fake.routes.clear()
     done = program("diff", *JSON, "--budget", "0.5")
     assert (done.code, len(fake.calls)) == (0, 1)
+    host = fake.url.removeprefix("http://")
     assert done.report["warnings"] == [
-        "no price is known of claude-sonnet: the budget of $0.50 (--budget) does not hold"
+        f"{host} tells neither prices nor limits of the key: the cost is unknown, and the budget "
+        "of $0.50 (--budget) cannot hold"
     ]
 
 
