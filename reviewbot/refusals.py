@@ -132,7 +132,8 @@ def _limited(told: Refusal) -> GatewayError:
 
 def _limited_key(told: Refusal, owner: str, kind: str, limit: str) -> GatewayError:
     whose = _OWNERS.get(owner, "the key")
-    yours = "run the review again in a minute" if kind in _LIMITS else f"set --jobs {max(int(limit), 1)}"
+    jobs = max(int(limit), 1)
+    yours = "run the review again in a minute" if kind in _LIMITS else f"set --jobs {jobs}"
     return CallError(
         f"the limit of {whose} is reached: {limit} {_LIMITS.get(kind, 'calls side by side')}",
         f"You can {yours}; the gateway's operator can raise the limit.",
