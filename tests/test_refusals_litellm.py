@@ -278,6 +278,16 @@ def test_a_provider_that_fails(work: Work, run: Run, model: str, status: int, me
     assert len(work.sent) == 1  # neither the proxy nor the program has tried again
 
 
+@pytest.mark.parametrize("model", ["claude-sonnet", "gpt-openai"])
+def test_a_provider_that_takes_too_long(work: Work, run: Run, model: str) -> None:
+    work.answers(status=408, answer="too slow")
+    assert_call_failed(
+        run(make_key(), "--model", model),
+        "the model's provider did not answer in the time the gateway gives it (408)",
+        "Run the review again. If it stays, the gateway's operator can allow more time.",
+    )
+
+
 MODELS = ("claude-sonnet", "claude-sonnet-direct", "gemini-flash", "gpt-azure", "gpt-openai")
 
 
