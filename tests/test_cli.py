@@ -717,7 +717,7 @@ def test_a_failed_review_does_not_look_clean(
     assert done.code == 4
     assert "FAILED: nothing could be reviewed." in done.out
     assert "not read: app.py, committed.py" in done.out
-    assert "the gateway refuses the call (400): prompt is too long" in done.out
+    assert "the prompt is too long for the model 'claude-sonnet'" in done.out
     assert "No findings" not in done.out
 
 
