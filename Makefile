@@ -21,6 +21,7 @@ lint: .venv/dev ## check style, types, workflows, and that generated files are u
 	$(BIN)/check-jsonschema --builtin-schema github-workflows .github/workflows/*.yml examples/github/*.yml
 	$(BIN)/check-jsonschema --builtin-schema github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema gitlab-ci examples/gitlab/*.yml
+	$(BIN)/check-jsonschema --builtin-schema compose-spec deploy/litellm/compose.yaml
 	sed '/^---$$/d' templates/reviewbot.yml | $(BIN)/check-jsonschema --builtin-schema gitlab-ci --default-filetype yaml -
 	$(BIN)/python -m tools.generate --check
 

@@ -223,7 +223,8 @@ def _space(room: Room, fixed: int) -> int:
         raise GatewayError(
             f"a call may have {room.call:,} tokens, and {fixed + room.answer:,} go to instructions "
             "and answer: no change fits into what is left",
-            "Ask for a key with a higher tokens-per-minute limit, or take a larger model.",
+            "The gateway's operator can raise the key's tokens-per-minute limit; you can choose a "
+            "model with a larger window.",
         )
     return space
 

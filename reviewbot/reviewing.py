@@ -60,11 +60,13 @@ def reviewed(
         if divided.unsent:
             progress.say(f"{plural(len(divided.unsent), 'call')} {over.message}")
         unsent = [Outcome(request, None, over, ()) for request in divided.unsent]
+        advice = _Advice(progress)
         with progress.waiting(len(divided.sent)):
-            report = pipeline.review_change(
-                review, divided.sent, gateway, progress.answered, unsent
-            )
+            report = pipeline.review_change(review, divided.sent, gateway, advice.heard, unsent)
         lost = gateway.meter.lost_words
+    report = replace(report, warnings=(*report.warnings, *advice.given))
+    if not gateway.is_litellm:
+        return _without_money(report, gateway.endpoint.host, budget)
     return _with_money(report, divided, budget, limits.budget_left, lost)
 
 
@@ -73,9 +75,30 @@ def _priced(review: Review, gateway: Gateway) -> list[PricedRequest]:
     return list(estimate.priced(prepared, gateway.model))
 
 
+class _Advice:
+    """What can be done about the calls that failed: each way once, whatever their number."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.given: dict[str, None] = {}
+
+    def heard(self, outcome: Outcome, done: int, total: int) -> None:
+        """One call has ended."""
+        if outcome.error and outcome.error.hint:
+            self.given[outcome.error.hint] = None
+        self._progress.answered(outcome, done, total)
+
+
 def _name(review: Review) -> str:
     names = ", ".join(checklist.name for checklist, _ in review.chosen)
     return f"{visible(review.change.name)}: {plural(len(review.selection.files), 'file')} ({names})"
+
+
+def _without_money(report: Report, host: str, budget: Budget) -> Report:
+    """The report with the one word on all that this gateway does not tell."""
+    cost = "the cost is unknown, and " if report.usage.cost_usd is None else ""
+    word = f"{host} tells neither prices nor limits of the key: {cost}{budget.words} cannot hold"
+    return replace(report, warnings=(*report.warnings, word))
 
 
 def _with_money(

@@ -11,6 +11,7 @@ from shutil import which
 import pytest
 from fake_gateway import FakeGateway, serving
 from hypothesis import settings
+from litellm_proxy import Work, branch
 from wire import Wire
 from wire import serving as answering
 
@@ -86,6 +87,13 @@ def fake() -> Iterator[FakeGateway]:
     """A gateway on loopback that does what the test says."""
     with serving() as gateway:
         yield gateway
+
+
+@pytest.fixture
+def work(make_repo: Callable[..., Repo], monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
+    """A branch to review through the real LiteLLM proxy."""
+    with branch(make_repo("work"), monkeypatch) as work:
+        yield work
 
 
 @pytest.fixture

@@ -717,7 +717,7 @@ def test_a_failed_review_does_not_look_clean(
     assert done.code == 4
     assert "FAILED: nothing could be reviewed." in done.out
     assert "not read: app.py, committed.py" in done.out
-    assert "the gateway refuses the call (400): prompt is too long" in done.out
+    assert "the prompt is too long for the model 'claude-sonnet'" in done.out
     assert "No findings" not in done.out
 
 
@@ -797,8 +797,10 @@ def test_without_prices_the_budget_does_not_hold(program: Program, fake: FakeGat
     fake.routes.clear()
     done = program("diff", *JSON, "--budget", "0.5")
     assert (done.code, len(fake.calls)) == (0, 1)
+    host = fake.url.removeprefix("http://")
     assert done.report["warnings"] == [
-        "no price is known of claude-sonnet: the budget of $0.50 (--budget) does not hold"
+        f"{host} tells neither prices nor limits of the key: the cost is unknown, and the budget "
+        "of $0.50 (--budget) cannot hold"
     ]
 
 

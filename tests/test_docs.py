@@ -17,7 +17,9 @@ from reviewbot.pull_request import Order
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
+PAGES = sorted(
+    (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md"))
+)
 
 # --- excerpts ------------------------------------------------------------------------------------
 
@@ -77,11 +79,13 @@ def test_the_page_on_github_names_all_examples() -> None:
     assert [name for name in names if f"../examples/github/{name}" not in page] == []
 
 
-def test_what_the_page_on_github_explains_is_what_the_program_says() -> None:
-    page = (ROOT / "docs/github.md").read_text("utf-8")
-    seen = re.findall(
-        r"^\| ([^|]*`[^|]*) \|", page.partition("## When something is wrong")[2], re.MULTILINE
-    )
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [("github.md", "## When something is wrong"), ("gateway.md", "## When a call is refused")],
+)
+def test_what_a_page_explains_is_what_the_program_says(name: str, heading: str) -> None:
+    page = (ROOT / "docs" / name).read_text("utf-8")
+    seen = re.findall(r"^\| ([^|]*`[^|]*) \|", page.partition(heading)[2], re.MULTILINE)
     said = [
         part.strip()
         for cell in seen

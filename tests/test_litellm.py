@@ -1,107 +1,13 @@
-"""Through a real LiteLLM proxy, with simulated model providers behind it."""
+"""Reviews through a real LiteLLM proxy: its cache, its limits, its model names."""
 
 from __future__ import annotations
 
-import json
-import os
-import urllib.request
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import pytest
-from conftest import Repo
-from fake_gateway import answered
+from litellm_proxy import MARKS, Work, make_key
 
-from reviewbot import change, local
-from reviewbot.config import Config
-from reviewbot.errors import CallError, GatewayError
-from reviewbot.progress import Progress
-from reviewbot.report import Report
+from reviewbot.errors import GatewayError
 
-NEEDED = ("AI_GATEWAY_URL", "LITELLM_MASTER_KEY", "UPSTREAM_ANSWERS", "UPSTREAM_LOG")
-pytestmark = [
-    pytest.mark.skipif(
-        any(not os.environ.get(name) for name in NEEDED),
-        reason="the LiteLLM test gateway does not run",
-    ),
-    pytest.mark.xdist_group("litellm"),
-]
-# The gateway is on this machine: no proxy leads to it.
-_HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def administer(route: str, **body: object) -> Any:
-    """Use one of the proxy's routes with the master key."""
-    headers = {
-        "Authorization": f"Bearer {os.environ['LITELLM_MASTER_KEY']}",
-        "Content-Type": "application/json",
-    }
-    url = os.environ["AI_GATEWAY_URL"] + route
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with _HTTP.open(request, timeout=60) as response:
-        return json.load(response)
-
-
-def make_key(**limits: object) -> str:
-    return str(administer("/key/generate", **limits)["key"])
-
-
-@dataclass
-class Work:
-    """A branch with a mark of its own in the code, by which the proxy's log and answers know it."""
-
-    repo: Repo
-    mark: str
-    monkeypatch: pytest.MonkeyPatch
-
-    def review(self, key: str, **settings: object) -> tuple[Report, Config]:
-        wish = local.Wish(
-            span=lambda repository: change.branch(repository, "main", "HEAD"),
-            patch=None,
-            overrides={name: ("test", value) for name, value in settings.items()},
-        )
-        environment = {"AI_GATEWAY_URL": os.environ["AI_GATEWAY_URL"], "LITELLM_API_KEY": key}
-        self.monkeypatch.chdir(self.repo.folder)
-        with Path(os.devnull).open("w") as nowhere:
-            return local.review(wish, environment, Progress(nowhere))
-
-    @property
-    def sent(self) -> list[dict[str, Any]]:
-        """What reached the providers for this branch."""
-        with Path(os.environ["UPSTREAM_LOG"]).open(encoding="utf-8") as log:
-            return [json.loads(line) for line in log if self.mark in line and "protocol" in line]
-
-
-@pytest.fixture
-def work(make_repo: Callable[..., Repo], monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
-    """A branch that adds a line in each of some files; the model finds fault with the first."""
-    mark = f"mark_{uuid.uuid4().hex}"
-    repo = make_repo("work")
-    repo.write("app.py", "one = 1\n")
-    repo.commit("start")
-    repo.git("switch", "--quiet", "--create", "feature")
-    code = "".join(f"value_{number} = {mark}({number})\n" for number in range(150))
-    repo.write("app.py", f"one = 1\n{code}")
-    repo.commit("work")
-    finding = {
-        "path": "app.py",
-        "line": 2,
-        "end_line": 2,
-        "quote": f"value_0 = {mark}(0)",
-        "severity": "high",
-        "confidence": 9,
-        "item": "",
-        "title": "It is wrong",
-        "body": "It fails.",
-        "suggestion": "",
-    }
-    file = Path(os.environ["UPSTREAM_ANSWERS"]) / f"00-{mark}.json"
-    file.write_text(json.dumps({"match": mark, "answer": json.loads(answered([finding]))}))
-    yield Work(repo, mark, monkeypatch)
-    file.unlink()
+pytestmark = MARKS
 
 
 def test_a_review_reads_the_cache_that_its_first_call_writes(work: Work) -> None:
@@ -116,77 +22,6 @@ def test_a_review_reads_the_cache_that_its_first_call_writes(work: Work) -> None
     assert used.cached_tokens == 3 * used.cache_write_tokens
     assert used.cost_usd
     assert used.models == ("claude-sonnet",)
-
-
-def test_what_reaches_the_provider(work: Work) -> None:
-    work.review(make_key())
-    bodies = [call["body"] for call in work.sent]
-    assert len({json.dumps(body["outputConfig"]) for body in bodies}) == 1
-    assert '\\"findings\\"' in json.dumps(bodies[0]["outputConfig"])
-    assert len({json.dumps(body["messages"][0]["content"][:2]) for body in bodies}) == 1
-    for body in bodies:
-        (message,) = body["messages"]
-        shared, point, task = message["content"]
-        assert work.mark in shared["text"]
-        assert list(point) == ["cachePoint"]
-        assert "# Checklist: " in task["text"]
-        assert "cachePoint" not in json.dumps(body["system"])
-
-
-@pytest.mark.parametrize(
-    "model", ["claude-opus", "claude-sonnet-direct", "gpt-openai", "gpt-azure", "gemini-flash"]
-)
-def test_every_provider_answers_in_the_schema(work: Work, model: str) -> None:
-    report, _ = work.review(make_key(), model=model, checklists=["security", "style"])
-    assert report.status == "complete"
-    assert [(each.path, each.line, each.model) for each in report.findings] == [
-        ("app.py", 2, model)
-    ]
-    assert report.usage.calls == 2
-    assert report.usage.cost_usd
-    assert all('"findings"' in json.dumps(call["body"]) for call in work.sent)
-
-
-def expired() -> str:
-    return make_key(duration="0s")
-
-
-def deleted() -> str:
-    key = make_key()
-    administer("/key/delete", keys=[key])
-    return key
-
-
-def blocked() -> str:
-    key = make_key()
-    administer("/key/block", key=key)
-    return key
-
-
-@pytest.mark.parametrize(
-    ("key", "settings", "words"),
-    [
-        (expired, {}, "the key has expired"),
-        (deleted, {}, "the key is not accepted"),
-        (blocked, {}, "the key is not accepted"),
-        (lambda: "sk-never-made", {}, "the key is not accepted"),
-        (lambda: "no-key", {}, "the key is not accepted"),
-        (lambda: make_key(max_budget=0.01, spend=0.02), {}, "the budget of the key is spent"),
-        (lambda: make_key(models=["claude-haiku"]), {}, "may not use the model 'claude-sonnet'"),
-        (make_key, {"model": "claude-sonet"}, "the gateway has no model 'claude-sonet'"),
-        (make_key, {"model": "claude-unconfigured"}, "its provider refuses the gateway"),
-        (lambda: make_key(tpm_limit=3000), {}, "no change fits into what is left"),
-    ],
-)
-def test_a_key_that_will_not_do(
-    work: Work, key: Callable[[], str], settings: dict[str, object], words: str
-) -> None:
-    with pytest.raises(GatewayError) as caught:
-        work.review(key(), **settings)
-    assert not isinstance(caught.value, CallError)
-    assert words in caught.value.message
-    assert caught.value.hint
-    assert work.sent == []
 
 
 def test_an_unknown_model_is_told_apart_by_a_hint(work: Work) -> None:
