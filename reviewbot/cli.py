@@ -150,6 +150,13 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _chosen_by(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of the settings that choose models."""
+    for option in reversed(_SETTINGS[:3]):
+        command = option(command)
+    return command
+
+
 def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The settings that were given outright, each with where."""
     given = {key: options[key] for key in _KEYS if options.get(key) is not None}
@@ -428,6 +435,80 @@ def config_(*, schema: bool, config_file: Path | None) -> None:
     }
     its_house = house.in_folder(house.home(Path.cwd()), overrides, config_file)
     _show(listing(its_house.settings) + "\n")
+
+
+_CONFIG = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings, in place of the repository's .reviewbot.yaml.",
+)
+
+
+@cli.command()
+@click.argument("base", required=False)
+@_settings
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="A list of the checks, for programs.")
+@click.pass_context
+def doctor(context: click.Context, /, *, as_json: bool, **options: Any) -> int:
+    """Say what keeps a review from working, and what mends it.
+
+    Settings, git, the way to the gateway, the key with its budget and limits, the models and, where
+    there is one, the token of the forge: each is looked at, and below what is wrong stands what to
+    do. Nothing is written anywhere, and nothing that costs money is asked for.
+
+    \b
+    reviewbot doctor              in your repository, or in a CI job
+    reviewbot doctor develop      where the review was: reviewbot diff develop
+    reviewbot doctor --effort high
+                                  with the options that the review had
+
+    \b
+    ✓  it is as it should be      ✗  a review fails by it
+    !  it works, but could better -  not looked at, and why
+
+    Exit code 0 if a review would work; otherwise that of the review, by the first ✗: 2 settings,
+    git or address, 4 gateway or key, 5 forge.
+    """  # noqa: D301 - as above
+    from reviewbot.doctor import examine  # noqa: PLC0415
+    from reviewbot.doctor.case import Request  # noqa: PLC0415
+    from reviewbot.output import Destination  # noqa: PLC0415
+
+    request = Request(
+        folder=Path.cwd(),
+        environment=os.environ,
+        overrides=_overrides(context, options),
+        base=options["base"],
+        config_file=options["config_file"],
+    )
+    diagnosis = examine(request)
+    destination = Destination(None, "text")
+    text = diagnosis.to_json() if as_json else harmless(diagnosis.to_text(destination.style()))
+    destination.write(text)
+    return diagnosis.exit_code
+
+
+@cli.command("models")
+@_chosen_by
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="A list of the models, for programs.")
+@click.pass_context
+def models_(context: click.Context, /, *, as_json: bool, **options: Any) -> None:
+    """List the models of your gateway: what they can do, what they cost, which you may use.
+
+    Those that your settings choose have a *. To choose another one: --model NAME, REVIEWBOT_MODEL,
+    or `model: NAME` in .reviewbot.yaml. A LiteLLM proxy tells windows, prices and abilities; other
+    endpoints tell names.
+    """
+    from reviewbot.catalogue import Catalogue  # noqa: PLC0415
+    from reviewbot.doctor.case import Case, Request  # noqa: PLC0415
+
+    overrides = _overrides(context, options)
+    config_file = options["config_file"]
+    with Case(Request(Path.cwd(), os.environ, overrides, config_file=config_file)) as case:
+        catalogue = Catalogue.of(case.gateway, case.models())
+    _show(catalogue.to_json() if as_json else catalogue.to_text())
 
 
 @cli.command()

@@ -38,21 +38,31 @@ def refusal(told: Refusal) -> GatewayError:
     if told.status >= 500:  # noqa: PLR2004 - server errors
         return _failed(told)
     if 300 <= told.status < 400:  # noqa: PLR2004 - redirects
-        return GatewayError(
-            f"{told.host} sends the call elsewhere ({told.status}), and code must not follow",
-            "Set the gateway's final address.",
-        )
+        return elsewhere(told.host, told.status)
     return CallError(f"the gateway refuses the call ({told.status}): {told.words}")
+
+
+def elsewhere(host: str, status: int) -> GatewayError:
+    """The error for a redirect."""
+    return GatewayError(
+        f"{host} sends the call elsewhere ({status}), and code must not follow",
+        "Set the gateway's final address.",
+    )
 
 
 def _unauthorised(told: Refusal) -> GatewayError:
     if told.by_provider:
         return _refused_by_provider(told)
+    new_key = "Ask the gateway's operator for a new key, and set it in the environment."
+    if "key is blocked" in told.words.lower():
+        unblock = "Ask the gateway's operator to unblock it, or for a new one."
+        return GatewayError(f"the key is blocked at {told.host}", unblock)
+    if "expected to start with 'sk-'" in told.words:
+        return GatewayError(
+            f"the key is not accepted at {told.host}: a virtual key begins with sk-", new_key
+        )
     what = "has expired" if told.kind == "expired_key" else "is not accepted"
-    return GatewayError(
-        f"the key {what} at {told.host}",
-        "Ask the gateway's operator for a new key, and set it in the environment.",
-    )
+    return GatewayError(f"the key {what} at {told.host}", new_key)
 
 
 def _forbidden(told: Refusal) -> GatewayError:

@@ -168,9 +168,9 @@ def blocked() -> str:
     [
         (expired, {}, "the key has expired"),
         (deleted, {}, "the key is not accepted"),
-        (blocked, {}, "the key is not accepted"),
+        (blocked, {}, "the key is blocked"),
         (lambda: "sk-never-made", {}, "the key is not accepted"),
-        (lambda: "no-key", {}, "the key is not accepted"),
+        (lambda: "no-key", {}, "a virtual key begins with sk-"),
         (lambda: make_key(max_budget=0.01, spend=0.02), {}, "the budget of the key is spent"),
         (lambda: make_key(models=["claude-haiku"]), {}, "may not use the model 'claude-sonnet'"),
         (make_key, {"model": "claude-sonet"}, "the gateway has no model 'claude-sonet'"),
