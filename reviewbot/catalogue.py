@@ -6,10 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
+from reviewbot import house
+from reviewbot.endpoint import endpoint
 from reviewbot.errors import GatewayError
 from reviewbot.gateway import Gateway
+from reviewbot.house import Overrides
 from reviewbot.models import Model
 from reviewbot.text import visible
 
@@ -93,6 +97,21 @@ class Catalogue:
         """A list of the models; what is not known is null."""
         listed = [_content(entry) for entry in self.entries]
         return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+
+
+def look_up(
+    folder: Path, environment: Mapping[str, str], overrides: Overrides, config_file: Path | None
+) -> Catalogue:
+    """The models of the gateway that the environment names, with the choice that a folder makes.
+
+    Raises:
+        UsageError: there is no gateway, or the settings are wrong.
+        GatewayError: it cannot be asked, or refuses the key.
+    """
+    its_house = house.in_folder(house.home(folder), overrides, config_file)
+    call_timeout = its_house.settings.config.call_timeout
+    with Gateway(endpoint(environment), call_timeout) as gateway:
+        return Catalogue.of(gateway, house.models(its_house))
 
 
 def permitted(name: str, allowed: Sequence[str]) -> bool:

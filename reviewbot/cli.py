@@ -88,6 +88,7 @@ def cli() -> None:
       export LITELLM_API_KEY=sk-…       your virtual key
       reviewbot diff main --dry-run     what would be sent, and its price
       reviewbot diff main               review this branch
+      reviewbot doctor                  when something does not work
     """  # noqa: D301 - click keeps the lines after a true backspace
 
 
@@ -163,6 +164,14 @@ def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, 
     return {key: (_origin(context, key), value) for key, value in given.items()}
 
 
+_CONFIG = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings, in place of the repository's .reviewbot.yaml.",
+)
+
+
 @cli.command()
 @click.argument("base", required=False)
 @click.argument("head", required=False)
@@ -191,12 +200,7 @@ def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, 
     type=click.Path(path_type=Path),
     help="Write the report to a file; .json, .md or .txt says the format.",
 )
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings, in place of the repository's .reviewbot.yaml.",
-)
+@_CONFIG
 @click.pass_context
 def diff(context: click.Context, /, **options: Any) -> int:
     """Review the changes of a branch, a commit or a patch.
@@ -411,12 +415,7 @@ def show(name: str) -> None:
 
 @cli.command("config")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration.")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings, in place of the repository's .reviewbot.yaml.",
-)
+@_CONFIG
 def config_(*, schema: bool, config_file: Path | None) -> None:
     """Print every setting, its value, and where that came from.
 
@@ -435,14 +434,6 @@ def config_(*, schema: bool, config_file: Path | None) -> None:
     }
     its_house = house.in_folder(house.home(Path.cwd()), overrides, config_file)
     _show(listing(its_house.settings) + "\n")
-
-
-_CONFIG = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings, in place of the repository's .reviewbot.yaml.",
-)
 
 
 @cli.command()
@@ -501,13 +492,10 @@ def models_(context: click.Context, /, *, as_json: bool, **options: Any) -> None
     or `model: NAME` in .reviewbot.yaml. A LiteLLM proxy tells windows, prices and abilities; other
     endpoints tell names.
     """
-    from reviewbot.catalogue import Catalogue  # noqa: PLC0415
-    from reviewbot.doctor.case import Case, Request  # noqa: PLC0415
+    from reviewbot.catalogue import look_up  # noqa: PLC0415
 
     overrides = _overrides(context, options)
-    config_file = options["config_file"]
-    with Case(Request(Path.cwd(), os.environ, overrides, config_file=config_file)) as case:
-        catalogue = Catalogue.of(case.gateway, case.models())
+    catalogue = look_up(Path.cwd(), os.environ, overrides, options["config_file"])
     _show(catalogue.to_json() if as_json else catalogue.to_text())
 
 

@@ -86,13 +86,17 @@ def source(environment: Mapping[str, str]) -> Source:
                 return Source(Address(_base_url(name, url, path)), name, key_name)
     raise UsageError(
         "no gateway is set: nothing is ever sent to a default address",
-        "Set AI_GATEWAY_URL and LITELLM_API_KEY (or OPENAI_BASE_URL and OPENAI_API_KEY).",
+        "export AI_GATEWAY_URL=https://… and LITELLM_API_KEY=sk-… (or OPENAI_BASE_URL and "
+        "OPENAI_API_KEY); in CI, a variable and a secret of these names.",
     )
 
 
 def _key(environment: Mapping[str, str], name: str, key_name: str) -> str:
     key = environment.get(key_name, "").strip()
-    hint = f"Set {key_name} to the virtual key that your gateway's operator gave you."
+    hint = (
+        f"export {key_name}=… with the key that your gateway's operator gave you; in CI, a secret "
+        "of this name."
+    )
     if not key:
         raise GatewayError(f"{name} is set, but there is no key in {key_name}", hint)
     if not re.fullmatch(r"[!-~]+", key):

@@ -405,6 +405,7 @@ def _connections(address: Address) -> httpx2.Client:
         limits=httpx2.Limits(max_connections=None),
         follow_redirects=False,  # code and key go to the address that was set, or nowhere
         trust_env=not address.is_loopback,  # no proxy leads to this machine
+        verify=httpx2.create_ssl_context(),  # by SSL_CERT_FILE, on this machine too
     )
 
 

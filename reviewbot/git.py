@@ -111,7 +111,7 @@ class Repository:
     @property
     def partial(self) -> bool:
         """Whether it was cloned without some of its objects, to get them when they are needed."""
-        question = ("config", "--get-regexp", r"^remote\..*\.promisor$", "true")
+        question = ("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
         return self._git(question, may_fail=True).returncode == 0
 
     @property

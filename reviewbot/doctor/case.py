@@ -134,10 +134,7 @@ class Case:
 
     def models(self) -> dict[str, list[str]]:
         """The models of a review, each with the checklists that it reads."""
-        found: dict[str, list[str]] = {}
-        for checklist, model in self.chosen:
-            found.setdefault(model, []).append(checklist.name)
-        return found
+        return house.models(self.house)
 
     def lacking(self, has: Callable[[Model], object]) -> list[str]:
         """Those models of a review of which something does not hold."""

@@ -164,18 +164,21 @@ def limits(case: Case) -> Outcome | None:
     if not case.gateway.is_litellm:
         return None
     limits = case.gateway.limits
-    _see_that_a_call_fits(case)
     calls, minute, parallel = len(case.chosen), limits.requests_per_minute, limits.parallel
     words = _limits(limits)
+    try:
+        _see_that_a_call_fits(case)
+    except GatewayError as error:
+        return failed(GatewayError(f"{words}: {error.message}", error.hint))
     if minute is not None and minute < calls:
         return warning(
-            f"{words}; a review makes {plural(calls, 'call')} at least, and waits for the next "
-            "minute",
+            f"{words}; a review makes {plural(calls, 'call')} at least, and would wait for "
+            "the next minute",
             f"reviewbot diff --checklist {case.chosen[0][0].name}",
         )
     if parallel is not None and parallel < min(calls, case.config.jobs):
         return warning(
-            f"{words}; a review makes up to {case.config.jobs} side by side, and some are refused",
+            f"{words}; a review makes up to {case.config.jobs}, and some would be refused",
             f"reviewbot diff --jobs {parallel}",
         )
     return ok(words)
@@ -190,7 +193,7 @@ def _limits(limits: Limits) -> str:
     if tokens:
         said.append(f"{tokens:,} tokens a minute, so that one call has {largest:,} at most")
     if limits.parallel:
-        said.append(f"{plural(limits.parallel, 'call')} side by side")
+        said.append(f"{plural(limits.parallel, 'call')} at a time")
     return ", ".join(said) or "the key has no limits"
 
 

@@ -84,4 +84,4 @@ def _lines(check: Check, width: int, style: Style) -> Iterator[str]:
 
 
 def _paint(text: str, color: str, style: Style, *, bold: bool = False) -> str:
-    return click.style(text, fg=color, bold=bold) if style.color else text
+    return click.style(text, fg=color, bold=bold or None) if style.color else text
