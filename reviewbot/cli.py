@@ -456,8 +456,10 @@ def doctor(context: click.Context, /, *, as_json: bool, **options: Any) -> int:
                                   with the options that the review had
 
     \b
-    ✓  it is as it should be      ✗  a review fails by it
-    !  it works, but could better -  not looked at, and why
+    ✓  it is as it should be
+    !  a review works, but not as it could
+    ✗  a review fails by it
+    -  not looked at, and why
 
     Exit code 0 if a review would work; otherwise that of the review, by the first ✗: 2 settings,
     git or address, 4 gateway or key, 5 forge.
