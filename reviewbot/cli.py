@@ -88,6 +88,7 @@ def cli() -> None:
       export LITELLM_API_KEY=sk-…       your virtual key
       reviewbot diff main --dry-run     what would be sent, and its price
       reviewbot diff main               review this branch
+      reviewbot doctor                  when something does not work
     """  # noqa: D301 - click keeps the lines after a true backspace
 
 
@@ -150,10 +151,25 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _chosen_by(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of the settings that choose models."""
+    for option in reversed(_SETTINGS[:3]):
+        command = option(command)
+    return command
+
+
 def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The settings that were given outright, each with where."""
     given = {key: options[key] for key in _KEYS if options.get(key) is not None}
     return {key: (_origin(context, key), value) for key, value in given.items()}
+
+
+_CONFIG = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings, in place of the repository's .reviewbot.yaml.",
+)
 
 
 @cli.command()
@@ -184,12 +200,7 @@ def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, 
     type=click.Path(path_type=Path),
     help="Write the report to a file; .json, .md or .txt says the format.",
 )
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings, in place of the repository's .reviewbot.yaml.",
-)
+@_CONFIG
 @click.pass_context
 def diff(context: click.Context, /, **options: Any) -> int:
     """Review the changes of a branch, a commit or a patch.
@@ -404,12 +415,7 @@ def show(name: str) -> None:
 
 @cli.command("config")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration.")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings, in place of the repository's .reviewbot.yaml.",
-)
+@_CONFIG
 def config_(*, schema: bool, config_file: Path | None) -> None:
     """Print every setting, its value, and where that came from.
 
@@ -428,6 +434,71 @@ def config_(*, schema: bool, config_file: Path | None) -> None:
     }
     its_house = house.in_folder(house.home(Path.cwd()), overrides, config_file)
     _show(listing(its_house.settings) + "\n")
+
+
+@cli.command()
+@click.argument("base", required=False)
+@_settings
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="A list of the checks, for programs.")
+@click.pass_context
+def doctor(context: click.Context, /, *, as_json: bool, **options: Any) -> int:
+    """Say what keeps a review from working, and what mends it.
+
+    Settings, git, the way to the gateway, the key with its budget and limits, the models and, where
+    there is one, the token of the forge: each is looked at, and below what is wrong stands what to
+    do. Nothing is written anywhere, and nothing that costs money is asked for.
+
+    \b
+    reviewbot doctor              in your repository, or in a CI job
+    reviewbot doctor develop      where the review was: reviewbot diff develop
+    reviewbot doctor --effort high
+                                  with the options that the review had
+
+    \b
+    ✓  it is as it should be
+    !  a review works, but not as it could
+    ✗  a review fails by it
+    -  not looked at, and why
+
+    Exit code 0 if a review would work; otherwise that of the review, by the first ✗: 2 settings,
+    git or address, 4 gateway or key, 5 forge.
+    """  # noqa: D301 - as above
+    from reviewbot.doctor import examine  # noqa: PLC0415
+    from reviewbot.doctor.case import Request  # noqa: PLC0415
+    from reviewbot.output import Destination  # noqa: PLC0415
+
+    request = Request(
+        folder=Path.cwd(),
+        environment=os.environ,
+        overrides=_overrides(context, options),
+        base=options["base"],
+        config_file=options["config_file"],
+    )
+    diagnosis = examine(request)
+    destination = Destination(None, "text")
+    text = diagnosis.to_json() if as_json else harmless(diagnosis.to_text(destination.style()))
+    destination.write(text)
+    return diagnosis.exit_code
+
+
+@cli.command("models")
+@_chosen_by
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="A list of the models, for programs.")
+@click.pass_context
+def models_(context: click.Context, /, *, as_json: bool, **options: Any) -> None:
+    """List the models of your gateway: what they can do, what they cost, which you may use.
+
+    Those that your settings choose have a *. To choose another one: --model NAME, REVIEWBOT_MODEL,
+    or `model: NAME` in .reviewbot.yaml. A LiteLLM proxy tells windows, prices and abilities; other
+    endpoints tell names.
+    """
+    from reviewbot.catalogue import look_up  # noqa: PLC0415
+
+    overrides = _overrides(context, options)
+    catalogue = look_up(Path.cwd(), os.environ, overrides, options["config_file"])
+    _show(catalogue.to_json() if as_json else catalogue.to_text())
 
 
 @cli.command()

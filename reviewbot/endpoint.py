@@ -19,11 +19,10 @@ _FAMILIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the gateway is, and the key for it."""
+class Address:
+    """Where a gateway is: `url` ends where `/chat/completions` follows."""
 
     url: str
-    key: str = field(repr=False)
 
     @property
     def root(self) -> str:
@@ -45,6 +44,22 @@ class Endpoint:
             return name == "localhost"
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint(Address):
+    """Where the gateway is, and the key for it."""
+
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The address that the environment names, and by which variable; which one is for its key."""
+
+    address: Address
+    variable: str
+    key_variable: str
+
+
 def endpoint(environment: Mapping[str, str]) -> Endpoint:
     """The gateway that the environment names: the first address, and the key of the same family.
 
@@ -54,20 +69,34 @@ def endpoint(environment: Mapping[str, str]) -> Endpoint:
         UsageError: there is no URL, or it is not one.
         GatewayError: there is a URL, but no key for it.
     """
+    found = source(environment)
+    return Endpoint(found.address.url, _key(environment, found.variable, found.key_variable))
+
+
+def source(environment: Mapping[str, str]) -> Source:
+    """The first address that the environment names.
+
+    Raises:
+        UsageError: there is no URL, or it is not one.
+    """
     for urls, key_name, path in _FAMILIES:
         for name in urls:
             url = environment.get(name, "").strip()
             if url:
-                return Endpoint(_base_url(name, url, path), _key(environment, name, key_name))
+                return Source(Address(_base_url(name, url, path)), name, key_name)
     raise UsageError(
         "no gateway is set: nothing is ever sent to a default address",
-        "Set AI_GATEWAY_URL and LITELLM_API_KEY (or OPENAI_BASE_URL and OPENAI_API_KEY).",
+        "export AI_GATEWAY_URL=https://… and LITELLM_API_KEY=sk-… (or OPENAI_BASE_URL and "
+        "OPENAI_API_KEY); in CI, a variable and a secret of these names.",
     )
 
 
 def _key(environment: Mapping[str, str], name: str, key_name: str) -> str:
     key = environment.get(key_name, "").strip()
-    hint = f"Set {key_name} to the virtual key that your gateway's operator gave you."
+    hint = (
+        f"export {key_name}=… with the key that your gateway's operator gave you; in CI, a secret "
+        "of this name."
+    )
     if not key:
         raise GatewayError(f"{name} is set, but there is no key in {key_name}", hint)
     if not re.fullmatch(r"[!-~]+", key):

@@ -6,6 +6,7 @@ ReviewbotError
 │   ├── DiffError       2  a diff that does not say what it claims
 │   └── GitError        2  git, or the repository, cannot give the diff
 ├── GatewayError        4  the gateway cannot be used, or refuses the key
+│   ├── CertificateError 4  nobody who is trusted vouches for its certificate
 │   ├── ModelError      4  one model cannot be used; others may
 │   └── CallError       4  one call failed; others may do better
 │       ├── AnswerError     the model's answer cannot be read
@@ -68,6 +69,10 @@ class GatewayError(ReviewbotError):
     """The gateway cannot be used, or refuses the key."""
 
     exit_code = 4
+
+
+class CertificateError(GatewayError):
+    """Nobody who is trusted vouches for the gateway's certificate."""
 
 
 class ModelError(GatewayError):

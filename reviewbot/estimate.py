@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
@@ -12,6 +12,7 @@ from reviewbot.prompt import Request
 from reviewbot.text import dollars, plural
 
 EXPECTED_ANSWER = 1_000  # tokens of a usual answer
+USUAL_CHANGE = 20_000  # tokens, with the code around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,30 @@ def estimate(requests: Iterable[PricedRequest]) -> Estimate:
         tokens += each.request.input_tokens
         cost = None if cost is None or each.cost_usd is None else cost + each.cost_usd
     return Estimate(calls, len(batches), tokens, cost)
+
+
+def typical(names: Sequence[str], model_of: Callable[[str], Model]) -> float | None:
+    """Dollars for a usual change that is read by these models; None where a price is unknown.
+
+    Args:
+        names: the model of each checklist.
+        model_of: tells what is known about a model.
+    """
+    cost = 0.0
+    for place, name in enumerate(names):
+        model, first = model_of(name), name not in names[:place]
+        shared = USUAL_CHANGE if model.takes_breakpoints and names.count(name) > 1 else 0
+        usage = Usage(
+            input_tokens=USUAL_CHANGE + EXPECTED_ANSWER,
+            cached_tokens=0 if first else shared,
+            cache_write_tokens=shared if first else 0,
+            output_tokens=EXPECTED_ANSWER,
+        )
+        price = model.price(usage)
+        if price is None:
+            return None
+        cost += price
+    return cost
 
 
 def _usage(request: Request, *, shared: bool, first: bool) -> Usage:

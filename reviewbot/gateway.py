@@ -10,22 +10,25 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from reviewbot import models
-from reviewbot.endpoint import Endpoint
+from reviewbot.endpoint import Address, Endpoint
 from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError, UsageError
 from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
 from reviewbot.models import BYTES_PER_TOKEN, Attempt, Limits, Model, Reply, Usage
-from reviewbot.refusals import Refusal, refusal
+from reviewbot.refusals import Refusal, elsewhere, refusal
 from reviewbot.text import visible
+from reviewbot.unreachable import unreachable
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,6 +45,7 @@ CALL_ID = "x-litellm-call-id"
 
 OUT_OF_TIME = "the time limit of the run is over (timeout)"
 
+_REFUSALS = (401, 402, 422)  # of a key, where a list of models is asked for
 _SCHEMA_WORDS = ("response_format", "json_schema", "schema", "structured", "output_config")
 
 
@@ -109,10 +113,35 @@ class Gateway:
         """What is known about a model; safe guesses for one that the gateway does not list."""
         return self._models.get(name, Model(name))
 
+    def models(self) -> Mapping[str, Model]:
+        """All that the gateway tells of, by name; empty where it tells of none."""
+        return self._models
+
+    def allowed(self) -> tuple[str, ...] | None:
+        """The names of the models that the key may call; None where the endpoint does not say.
+
+        Raises:
+            GatewayError: the key is refused.
+        """
+        listed = self._question(self.endpoint.url + "/models", refusals=_REFUSALS).get("data")
+        if not isinstance(listed, list):
+            return None
+        names = (entry.get("id") for entry in listed if isinstance(entry, dict))
+        return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+    def owner(self) -> Limits:
+        """What whoever the key belongs to may do, with all keys together."""
+        try:
+            info = self._question(self.endpoint.root + "/user/info").get("user_info")
+        except GatewayError:  # a key may be kept from this route
+            return Limits()
+        return models.limits(info) if isinstance(info, dict) else Limits()
+
     def _introduce(self) -> None:
         """Ask for the key's limits and the models, side by side; both may be unknown."""
         asked = [
-            meanwhile(partial(self._question, route)) for route in ("/key/info", "/model/info")
+            meanwhile(partial(self._question, self.endpoint.root + route))
+            for route in ("/key/info", "/model/info")
         ]
         wait(asked)  # both: an error closes the connections, which the other may still be using
         key, listed = (answer.result() for answer in asked)
@@ -125,19 +154,23 @@ class Gateway:
                 self._models.setdefault(entry["model_name"], models.model(entry))
         self.is_litellm = isinstance(info, dict) or bool(self._models)
 
-    def _question(self, route: str) -> dict[str, Any]:
-        """The answer to one of LiteLLM's own routes; empty where it is not there."""
+    def _question(self, url: str, refusals: Container[int] = ()) -> dict[str, Any]:
+        """The answer to a question that costs nothing; empty where the route is not there.
+
+        `refusals` are the statuses that are errors whoever answers so.
+        """
         import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
         try:
             response = self._client.get(
-                self.endpoint.root + route,
+                url,
                 cast_to=httpx2.Response,
                 options={"timeout": _timeout(min(QUESTION_TIMEOUT, self._call_timeout))},
             )
         except openai.APIStatusError as error:
-            if error.status_code == 401 and _type(error):  # noqa: PLR2004 - LiteLLM's own refusal
+            of_litellm = error.status_code == 401 and _type(error)  # noqa: PLR2004
+            if of_litellm or error.status_code in refusals:
                 raise self._translate(error, "") from None
             return {}
         except (openai.APIError, httpx2.RequestError) as error:
@@ -306,13 +339,13 @@ class Gateway:
         host = self.endpoint.host
         if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
             if not model:
-                return GatewayError(f"{host} does not answer", "Is the gateway up?")
+                return _silent(host)
             return CallError("the gateway did not answer in time (call_timeout)", retry_after=0.0)
         if isinstance(error, openai.APIConnectionError | httpx2.RequestError):
             reason = self._clean(error.__cause__ or error)
-            hint = "Check the gateway's address and that it is up; behind a proxy, HTTPS_PROXY."
             if not model:
-                return GatewayError(f"cannot reach {host}: {reason}", hint)
+                return _unreachable(self.endpoint, error, reason)
+            hint = "Check the gateway's address and that it is up; behind a proxy, HTTPS_PROXY."
             return CallError(f"the connection to {host} failed: {reason}", hint, retry_after=0.0)
         if not isinstance(error, openai.APIStatusError):
             return CallError(f"the answer broke off: {self._words(error)}", retry_after=0.0)
@@ -371,20 +404,95 @@ class _Question:
         self.opened()
 
 
-def _client(endpoint: Endpoint) -> openai.OpenAI:
-    import httpx2  # noqa: PLC0415 - slow, and not needed for --help
-    import openai  # noqa: PLC0415
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What came back to a question that was asked without a key; no `content` if it is no JSON."""
+
+    status: int
+    kind: str
+    content: Any
+
+
+def knock(address: Address, url: str, timeout: float) -> Knock:
+    """See who answers at an address; nothing is told of anybody.
+
+    Args:
+        address: of the gateway.
+        url: what is asked for there.
+        timeout: seconds for all of the answer.
+
+    Raises:
+        GatewayError: it cannot be reached, or sends the question elsewhere.
+        UsageError: the environment allows no connection.
+    """
+    import httpx2  # noqa: PLC0415
 
     try:
-        connections = httpx2.Client(
-            event_hooks={"request": [_begin], "response": [_bound]},
-            limits=httpx2.Limits(max_connections=None),
-            follow_redirects=False,  # code and key go to the address that was set, or nowhere
-            trust_env=not endpoint.is_loopback,  # no proxy leads to this machine
-        )
+        with _as_the_environment_wants():
+            connections = _connections(address)
+        with connections:
+            response = connections.get(url, timeout=_timeout(min(QUESTION_TIMEOUT, timeout)))
+    except httpx2.TimeoutException:
+        raise _silent(address.host) from None
+    except httpx2.RequestError as error:
+        raise _unreachable(address, error, visible(" ".join(str(error).split()))[:200]) from None
+    if response.is_redirect:
+        raise elsewhere(address.host, response.status_code)
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    return Knock(response.status_code, response.headers.get("content-type", ""), content)
+
+
+def _silent(host: str) -> GatewayError:
+    return GatewayError(f"{host} does not answer", "Is the gateway up?")
+
+
+def _unreachable(
+    address: Address, error: openai.APIError | httpx2.RequestError, reason: str
+) -> GatewayError:
+    proxied = not address.is_loopback and _leads_through_a_proxy(address.url)
+    return unreachable(address.host, error, reason, proxied=proxied)
+
+
+def _leads_through_a_proxy(url: str) -> bool:
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
+
+    parts, proxies = urlsplit(url), getproxies()
+    there = proxies.get(parts.scheme) or proxies.get("all")
+    return bool(there) and not proxy_bypass(parts.netloc)
+
+
+def _client(endpoint: Endpoint) -> openai.OpenAI:
+    import openai  # noqa: PLC0415 - slow, and not needed for --help
+
+    with _as_the_environment_wants():
+        connections = _connections(endpoint)
         return openai.OpenAI(
             api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=connections
         )
+
+
+def _connections(address: Address) -> httpx2.Client:
+    import httpx2  # noqa: PLC0415
+
+    return httpx2.Client(
+        event_hooks={"request": [_begin], "response": [_bound]},
+        limits=httpx2.Limits(max_connections=None),
+        follow_redirects=False,  # code and key go to the address that was set, or nowhere
+        trust_env=not address.is_loopback,  # no proxy leads to this machine
+        verify=httpx2.create_ssl_context(),  # by SSL_CERT_FILE, on this machine too
+    )
+
+
+@contextmanager
+def _as_the_environment_wants() -> Iterator[None]:
+    """A connection is made."""
+    import httpx2  # noqa: PLC0415
+
+    try:
+        yield
     except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
         raise UsageError(
             f"no connection can be made as the environment wants it: {error}",

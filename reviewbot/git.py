@@ -109,6 +109,12 @@ class Repository:
         self._cleanup.close()
 
     @property
+    def partial(self) -> bool:
+        """Whether it was cloned without some of its objects, to get them when they are needed."""
+        question = ("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
+        return self._git(question, may_fail=True).returncode == 0
+
+    @property
     def top(self) -> Path:
         """The working tree's folder, or the repository's where it has none."""
         return self._folder
@@ -481,7 +487,7 @@ class Repository:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise GitError("git is not installed", "Install git, or review a --patch.") from error
+            raise _no_git() from error
         if done.returncode and not may_fail:
             raise _failure(done.stderr)
         return done
@@ -510,6 +516,24 @@ class Repository:
             stdout=subprocess.PIPE,
             **{"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},
         )
+
+
+def version() -> tuple[int, ...]:
+    """The version of git, as (2, 39, 5).
+
+    Raises:
+        GitError: it is not installed.
+    """
+    try:
+        told = subprocess.run(["git", "--version"], capture_output=True, check=False).stdout
+    except FileNotFoundError as error:
+        raise _no_git() from error
+    found = re.search(rb"\d+(?:\.\d+)+", told)
+    return tuple(map(int, found[0].split(b"."))) if found else ()
+
+
+def _no_git() -> GitError:
+    return GitError("git is not installed", "Install git, or review a --patch.")
 
 
 def _command(*arguments: str) -> list[str]:

@@ -156,6 +156,18 @@ def choose(house: House) -> list[tuple[Checklist, str]]:
     return [(each, _model(each, house.settings)) for each in chosen]
 
 
+def models(house: House) -> dict[str, list[str]]:
+    """The models of a review, each with the names of the checklists that it reads.
+
+    Raises:
+        ConfigError: there is no such checklist.
+    """
+    found: dict[str, list[str]] = {}
+    for checklist, model in choose(house):
+        found.setdefault(model, []).append(checklist.name)
+    return found
+
+
 def _model(checklist: Checklist, settings: Settings) -> str:
     """What `--model` names, the checklist's own, that of a set effort, the configuration's."""
     named, effort = settings.config.model, settings.config.effort

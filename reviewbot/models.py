@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 SAFE_WINDOW = 32_000  # tokens; for a model that the gateway tells nothing about
@@ -14,7 +15,11 @@ ANSWER_TOKENS = 8_000  # reserved by the proxy against budget and limit while a 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What the gateway tells about a model; prices in dollars a token, None where unknown."""
+    """What the gateway tells about a model; prices in dollars a token, None where unknown.
+
+    `window` and `answer` are safe guesses where it tells none; `longest_answer`, in tokens, and
+    whether the model `takes_schemas` and `caches` are None then.
+    """
 
     name: str
     window: int = SAFE_WINDOW
@@ -23,6 +28,15 @@ class Model:
     output_price: float | None = None
     read_price: float | None = None
     write_price: float | None = None
+    longest_answer: int | None = None
+    window_known: bool = False
+    takes_schemas: bool | None = None
+    caches: bool | None = None
+
+    @property
+    def priced(self) -> bool:
+        """Whether it is known what a call costs."""
+        return self.input_price is not None and self.output_price is not None
 
     @property
     def takes_breakpoints(self) -> bool:
@@ -60,13 +74,17 @@ class Model:
 class Limits:
     """What the key may do; None where there is no limit, or the gateway tells none.
 
-    `parallel` is how many calls it may have under way at once.
+    `parallel` is how many calls it may have under way at once. `budget` and `budget_left` are
+    dollars; `budget_reset` says when they are all there again.
     """
 
     tokens_per_minute: int | None = None
     requests_per_minute: int | None = None
     parallel: int | None = None
     budget_left: float | None = None
+    budget: float | None = None
+    budget_reset: datetime | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +137,7 @@ def usage(told: Mapping[str, Any]) -> Usage:
 
 
 def limits(info: Mapping[str, Any]) -> Limits:
-    """The `info` of LiteLLM's `/key/info`; `budget_left` is in dollars."""
+    """The `info` of LiteLLM's `/key/info`, or the `user_info` of its `/user/info`."""
     budget = number(info.get("max_budget"))
     spent = number(info.get("spend")) or 0.0
     return Limits(
@@ -127,6 +145,9 @@ def limits(info: Mapping[str, Any]) -> Limits:
         requests_per_minute=positive(info.get("rpm_limit")),
         parallel=positive(info.get("max_parallel_requests")),
         budget_left=None if budget is None else max(budget - spent, 0.0),
+        budget=budget,
+        budget_reset=moment(info.get("budget_reset_at")),
+        expires=moment(info.get("expires")),
     )
 
 
@@ -143,7 +164,15 @@ def model(entry: Mapping[str, Any]) -> Model:
         output_price=number(info.get("output_cost_per_token")),
         read_price=number(info.get("cache_read_input_token_cost")),
         write_price=number(info.get("cache_creation_input_token_cost")),
+        longest_answer=positive(info.get("max_output_tokens")),
+        window_known=positive(info.get("max_input_tokens")) is not None,
+        takes_schemas=_flag(info.get("supports_response_schema")),
+        caches=_flag(info.get("supports_prompt_caching")),
     )
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _count(value: object) -> int:
@@ -153,6 +182,15 @@ def _count(value: object) -> int:
 def positive(value: object) -> int | None:
     """A count, or None where there is none."""
     return _count(value) or None
+
+
+def moment(value: object) -> datetime | None:
+    """A point in time, as JSON has it; without a zone it is one of UTC."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def number(value: object) -> float | None:

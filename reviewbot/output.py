@@ -44,7 +44,7 @@ class Destination:
 
     def write_report(self, report: Report) -> None:
         """Write it in the format; for a file, the verdict also goes to standard error."""
-        self.write(renderer(self.format)(report, self._style()))
+        self.write(renderer(self.format)(report, self.style()))
         if self.path:
             verdict = words.verdict(report).rstrip(".")
             click.echo(f"reviewbot: {verdict}. See {self.path}", err=True)
@@ -67,7 +67,8 @@ class Destination:
                 "The report is printed above instead.",
             ) from error
 
-    def _style(self) -> Style:
+    def style(self) -> Style:
+        """How a person reads what is written there."""
         terminal = self.path is None and sys.stdout.isatty()
         color = terminal and not os.environ.get("NO_COLOR")
         columns = shutil.get_terminal_size((WIDEST, 0)).columns

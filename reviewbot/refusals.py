@@ -51,11 +51,16 @@ def refusal(told: Refusal) -> GatewayError:
     if told.status >= 500:  # noqa: PLR2004 - server errors
         return _failed(told)
     if 300 <= told.status < 400:  # noqa: PLR2004 - redirects
-        return GatewayError(
-            f"{told.host} sends the call elsewhere ({told.status}), and code must not follow",
-            "You can mend it: set the gateway's final address.",
-        )
+        return elsewhere(told.host, told.status)
     return _bad_request(told)
+
+
+def elsewhere(host: str, status: int) -> GatewayError:
+    """The error for a redirect."""
+    return GatewayError(
+        f"{host} sends the call elsewhere ({status}), and code must not follow",
+        "You can mend it: set the gateway's final address.",
+    )
 
 
 # --- the key ------------------------------------------------------------------------------------

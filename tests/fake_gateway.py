@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ LITELLM_MODELS: dict[str, Any] = {
                 "output_cost_per_token": 1.5e-05,
                 "cache_creation_input_token_cost": 3.75e-06,
                 "cache_read_input_token_cost": 3e-07,
+                "supports_response_schema": True,
+                "supports_prompt_caching": True,
             },
         }
         for name in ("claude-sonnet", "claude-haiku")
@@ -132,6 +135,15 @@ class FakeGateway:
         """Have LiteLLM's routes: with these values in the key's info."""
         self.routes["/key/info"] = page(json.dumps({"info": info}), kind="application/json")
         self.routes["/model/info"] = page(json.dumps(LITELLM_MODELS), kind="application/json")
+        self.routes["/health/readiness"] = page(
+            '{"status": "healthy", "db": "connected"}', kind="application/json"
+        )
+        self.list_models("claude-sonnet", "claude-haiku")
+
+    def list_models(self, *names: str) -> None:
+        """Say that the key may call these models, as any OpenAI-compatible endpoint does."""
+        listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+        self.routes["/v1/models"] = page(json.dumps(listed), kind="application/json")
 
     def wait_for_calls(self, count: int) -> None:
         with self.arrived:
@@ -147,14 +159,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that has given up is none of the server's errors."""
-        if not isinstance(sys.exception(), ConnectionError):
+        """A client that has given up, or does not trust, is none of the server's errors."""
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextmanager
-def serving() -> Iterator[FakeGateway]:
-    """Run one while the block runs."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[FakeGateway]:
+    """Run one while the block runs, over https if there is a `tls` for it."""
     gateway = FakeGateway()
 
     class Handler(BaseHTTPRequestHandler):
@@ -181,9 +193,13 @@ def serving() -> Iterator[FakeGateway]:
             pass
 
     server = _Server(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    gateway.url = f"http://127.0.0.1:{server.server_port}"
+    gateway.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield gateway
     finally:

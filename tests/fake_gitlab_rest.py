@@ -200,6 +200,23 @@ def _user(request: Request) -> Answer:
     return Answer(200, _user_shape(request.lab, request.token.login))
 
 
+@_route("GET", "/personal_access_tokens/self")
+def _own_token(request: Request) -> Answer:
+    token = request.token
+    if token.access == "job":
+        raise RefusedError(401, "Unauthorized")
+    about = {
+        "id": 1,
+        "name": "reviewbot",
+        "revoked": False,
+        "active": True,
+        "scopes": ["api"] if token.access == "write" else ["read_api"],
+        "user_id": _user_shape(request.lab, token.login)["id"],
+        "expires_at": request.lab.expires_at,
+    }
+    return Answer(200, about)
+
+
 @_route("GET", "/version")
 def _version(request: Request) -> Answer:
     major, minor = request.lab.version
@@ -244,8 +261,9 @@ def _list_notes(request: Request) -> Answer:
 @_route("GET", f"{PROJECT}/members/all/:user")
 def _get_member(request: Request) -> Answer:
     for login, level in request.lab.levels().items():
-        if str(user_id(login)) == request.names["user"]:
-            return Answer(200, _user_shape(request.lab, login) | {"access_level": level})
+        if str(user_id(login)) == request.names["user"] and level:
+            shape = _user_shape(request.lab, login)
+            return Answer(200, shape | {"access_level": level, "expires_at": None})
     raise RefusedError(404, "404 Not found")
 
 

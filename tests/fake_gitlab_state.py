@@ -213,7 +213,8 @@ class FakeGitLab(FakeForge):
 
     People have the access levels of `people`. Places in one of the `refused_paths` are refused,
     although they are right. With `publish_breaks` a bulk publish ends at the first bad draft. What
-    people say by `human_*` is never looked at for quick actions.
+    people say by `human_*` is never looked at for quick actions. `expires_at` is the last day of
+    all tokens.
     """
 
     people: dict[str, int] = field(default_factory=lambda: {"author": DEVELOPER})
@@ -223,6 +224,7 @@ class FakeGitLab(FakeForge):
     tokens: dict[str, Token] = field(default_factory=dict)
     version: tuple[int, int] = (19, 5)
     publish_breaks: bool = False
+    expires_at: str | None = "2099-01-01"
     project_id: int = PROJECT
     _files: dict[tuple[str, ...], FileDiff | None] = field(default_factory=dict)
 

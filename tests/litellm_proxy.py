@@ -63,6 +63,22 @@ def make_key(**limits: object) -> str:
     return str(administer("/key/generate", **limits)["key"])
 
 
+def expired() -> str:
+    return make_key(duration="0s")
+
+
+def deleted() -> str:
+    key = make_key()
+    administer("/key/delete", keys=[key])
+    return key
+
+
+def blocked() -> str:
+    key = make_key()
+    administer("/key/block", key=key)
+    return key
+
+
 @dataclass
 class Work:
     """A branch with a mark of its own in the code, by which the proxy's log and answers know it."""

@@ -15,18 +15,20 @@ ROOT = Path(reviewbot.__file__).parent
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup"},
-    {"diff", "findings", "endpoint", "models", "refusals", "commands"},
+    {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope"},
     {"git", "merging", "history"},
     {"change", "prompt", "report", "meter", "gateway", "house"},
-    {"calls", "render", "render.words", "threads"},
+    {"calls", "render", "render.words", "threads", "catalogue"},
     {"estimate", "pipeline", "progress", "render.text", "render.json", "render.markdown"},
     {"render.comment", "render.summary", "render.annotations", "render.gitlab"},
-    {"forge", "forge.api", "reviewing", "render.dry_run", "output"},
+    {"forge", "forge.api", "reviewing", "render.dry_run", "render.diagnosis", "output"},
     {"forge.github", "forge.github_api", "forge.gitlab", "forge.gitlab_api", "forge.silent"},
     {"jobs", "posting", "handover"},
     {"local", "pull_request", "jobs.github", "jobs.gitlab"},
-    {"ci"},
+    {"ci", "doctor.case"},
+    {"doctor.workplace", "doctor.gateway", "doctor.forge"},
+    {"doctor"},
     {"demo", "demo.gateway"},
     {"cli", "__main__"},
 )
@@ -38,7 +40,7 @@ ONLY_USERS = {
     "unidiff": {"diff"},
     "subprocess": {"git", "demo"},
     "jinja2": {"checklists"},
-    "click": {"cli", "output", "render.text", "demo"},
+    "click": {"cli", "output", "render.text", "render.diagnosis", "demo"},
 }
 
 

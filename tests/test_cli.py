@@ -85,7 +85,7 @@ def finished(code: int, out: bytes, err: bytes) -> Done:
 
 
 def environment(fake: FakeGateway) -> dict[str, str]:
-    kept = ("PATH", "HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR")
+    kept = ("PATH", "HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR", "PYTHONPATH")
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
     return inherited | {"AI_GATEWAY_URL": fake.url, "LITELLM_API_KEY": KEY}
 
@@ -922,7 +922,10 @@ def test_elsewhere_there_is_no_escape(program: Program, form: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["diff", "--help"], ["ci", "--help"], ["post", "--help"], ["--version"]],
+    [
+        *(["--help"], ["diff", "--help"], ["ci", "--help"], ["post", "--help"], ["--version"]),
+        *(["doctor", "--help"], ["models", "--help"]),
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     script = (

@@ -62,7 +62,11 @@ def test_litellm_tells_prices_windows_and_limits(fake: FakeGateway, connect: Ope
     assert gateway.is_litellm
     assert gateway.limits == Limits(tokens_per_minute=5000)
     assert gateway.model("claude-haiku") == Model(
-        "claude-haiku", 200_000, ANSWER_TOKENS, 3e-06, 1.5e-05, 3e-07, 3.75e-06
+        *("claude-haiku", 200_000, ANSWER_TOKENS, 3e-06, 1.5e-05, 3e-07, 3.75e-06),
+        longest_answer=64_000,
+        window_known=True,
+        takes_schemas=True,
+        caches=True,
     )
     assert gateway.model("other") == Model("other")
     assert sorted(call.path for call in fake.questions) == ["/key/info", "/model/info"]

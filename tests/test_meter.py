@@ -6,6 +6,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def metered(clock: Clock, ceiling: float = 1.0, **limits: int) -> Meter:
+def metered(clock: Clock, ceiling: float = 1.0, **limits: Any) -> Meter:
     return Meter(ceiling, "the budget", Limits(**limits), clock.told, clock)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from litellm_proxy import MARKS, Work, administer, make_key
+from litellm_proxy import MARKS, Work, administer, blocked, deleted, make_key
 
 from reviewbot import cli
 
@@ -60,18 +60,6 @@ def run(
 # --- the key and the model: nothing can be reviewed ---------------------------------------------
 
 
-def deleted() -> str:
-    key = make_key()
-    administer("/key/delete", keys=[key])
-    return key
-
-
-def blocked() -> str:
-    key = make_key()
-    administer("/key/block", key=key)
-    return key
-
-
 def in_team(**limits: object) -> str:
     team = administer("/team/new", team_alias=uuid.uuid4().hex, **limits)
     return make_key(team_id=team["team_id"])
@@ -107,7 +95,7 @@ KEYS: list[tuple[Callable[[], str], list[str], str, str]] = [
         BELONGS,
     ),
     (deleted, [], f"the key is not accepted at {HOST}: it is not known there", BELONGS),
-    (lambda: make_key(duration="0s"), [], f"the key has expired at {HOST}", NEW_KEY),
+    (expired, [], f"the key has expired at {HOST}", NEW_KEY),
     (
         blocked,
         [],

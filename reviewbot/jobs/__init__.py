@@ -74,6 +74,11 @@ class Runner(Protocol):
 _RUNNERS = {"GITHUB_ACTIONS": "reviewbot.jobs.github", "GITLAB_CI": "reviewbot.jobs.gitlab"}
 
 
+def is_ci(environment: Mapping[str, str]) -> bool:
+    """Whether this environment is that of a CI job which is known here."""
+    return any(environment.get(variable) == "true" for variable in _RUNNERS)
+
+
 def runner(environment: Mapping[str, str]) -> Runner:
     """The CI system that this environment is of.
 
