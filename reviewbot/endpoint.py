@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -55,19 +55,46 @@ def endpoint(environment: Mapping[str, str]) -> Endpoint:
         GatewayError: there is a URL, but no key for it.
     """
     for urls, key_name, path in _FAMILIES:
-        for name in urls:
-            url = environment.get(name, "").strip()
-            if url:
-                return Endpoint(_base_url(name, url, path), _key(environment, name, key_name))
+        if url := _address(environment, urls):
+            return Endpoint(_base_url(*url, path), _key(environment, url[0], key_name, _VIRTUAL))
     raise UsageError(
         "no gateway is set: nothing is ever sent to a default address",
         "Set AI_GATEWAY_URL and LITELLM_API_KEY (or OPENAI_BASE_URL and OPENAI_API_KEY).",
     )
 
 
-def _key(environment: Mapping[str, str], name: str, key_name: str) -> str:
+def proxy(environment: Mapping[str, str], *, master: bool) -> Endpoint:
+    """The LiteLLM proxy that the environment names, with its master key or with one's own key.
+
+    Raises:
+        UsageError: there is no URL, or it is not one.
+        GatewayError: there is a URL, but no key for it.
+    """
+    urls, key_name, path = _FAMILIES[0]
+    kind = _MASTER if master else _VIRTUAL
+    key_name = "LITELLM_MASTER_KEY" if master else key_name
+    url = _address(environment, urls)
+    if url is None:
+        raise UsageError(
+            "no LiteLLM proxy is set, and keys are made and looked up at one",
+            f"Set AI_GATEWAY_URL to its address, and {key_name} to {kind}.",
+        )
+    return Endpoint(_base_url(*url, path), _key(environment, url[0], key_name, kind))
+
+
+_VIRTUAL = "the virtual key that your gateway's operator gave you"
+_MASTER = "the master key that the proxy was started with"
+
+
+def _address(environment: Mapping[str, str], names: Iterable[str]) -> tuple[str, str] | None:
+    """The first of these variables that is set, and what to."""
+    given = ((name, environment.get(name, "").strip()) for name in names)
+    return next(((name, url) for name, url in given if url), None)
+
+
+def _key(environment: Mapping[str, str], name: str, key_name: str, kind: str) -> str:
     key = environment.get(key_name, "").strip()
-    hint = f"Set {key_name} to the virtual key that your gateway's operator gave you."
+    hint = f"Set {key_name} to {kind}."
     if not key:
         raise GatewayError(f"{name} is set, but there is no key in {key_name}", hint)
     if not re.fullmatch(r"[!-~]+", key):
