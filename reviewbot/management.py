@@ -95,8 +95,7 @@ class Management:
     def own_key(self) -> Key:
         """What a key may know about itself."""
         told = self._accept(self._ask("GET", "/key/info", {}))
-        info = told.get("info")
-        return self._read(Key, {"token": told.get("key"), **(info or {})})
+        return self._read(Key, {**(told.get("info") or {}), "token": told.get("key")})
 
     def make_key(self, settings: Mapping[str, Any]) -> Made:
         """Make a key with exactly these settings."""

@@ -113,4 +113,4 @@ def _check(header: list[str], name: str) -> None:
 
 def _order(cells: Mapping[str, str], general: Terms, fallback: Terms) -> Order:
     said = terms.read({name: text for name, text in cells.items() if name != "user"})
-    return Order(named(cells["user"]), said.over(general), fallback)
+    return Order(named(cells.get("user", "")), said.over(general), fallback)

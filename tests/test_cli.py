@@ -919,7 +919,14 @@ def test_elsewhere_there_is_no_escape(program: Program, form: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["diff", "--help"], ["ci", "--help"], ["post", "--help"], ["--version"]],
+    [
+        ["--help"],
+        ["diff", "--help"],
+        ["ci", "--help"],
+        ["post", "--help"],
+        ["keys", "create", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     script = (
@@ -951,6 +958,8 @@ def test_help_says_how_it_ends(program: Program) -> None:
         ("ci", ["AI_GATEWAY_URL", "LITELLM_API_KEY", "GITHUB_TOKEN", "pull-requests: write"]),
         ("ci", ["--no-post", "--fail-on", "--budget", "--checklist", "--config", "--output"]),
         ("post", ["reviewbot ci --no-post -o report.json", "REPORT", "--fail-on"]),
+        ("keys", ["AI_GATEWAY_URL", "LITELLM_MASTER_KEY", "LITELLM_DEFAULT_USER_BUDGET"]),
+        ("keys", ["LITELLM_DEFAULT_RPM", "create", "info", "rotate", "revoke", "gh secret set"]),
     ],
 )
 def test_help_for_ci_says_what_a_job_needs(program: Program, command: str, said: list[str]) -> None:

@@ -77,8 +77,9 @@ def test_the_page_on_github_names_all_examples() -> None:
     assert [name for name in names if f"../examples/github/{name}" not in page] == []
 
 
-def test_what_the_page_on_github_explains_is_what_the_program_says() -> None:
-    page = (ROOT / "docs/github.md").read_text("utf-8")
+@pytest.mark.parametrize("name", ["github", "keys"])
+def test_what_a_page_explains_is_what_the_program_says(name: str) -> None:
+    page = (ROOT / f"docs/{name}.md").read_text("utf-8")
     seen = re.findall(
         r"^\| ([^|]*`[^|]*) \|", page.partition("## When something is wrong")[2], re.MULTILINE
     )
