@@ -480,7 +480,7 @@ _KEY_FILE = click.option(
     help="Count the spend from nothing again after each 30d, 7d, …  [default: never]",
 )
 @click.option("--rpm", metavar="N", help="Requests a minute.  [default: LITELLM_DEFAULT_RPM]")
-@click.option("--tpm", metavar="N", help="Tokens a minute; of a review's batch, all must fit.")
+@click.option("--tpm", metavar="N", help="Tokens a minute; a whole call must fit in.")
 @click.option("--models", metavar="NAME,…", help="Models that it may use.  [default: all]")
 @click.option(
     "--expires", metavar="TIME", help="How long it lives: 90d, 12h, …  [default: forever]"

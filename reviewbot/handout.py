@@ -88,6 +88,8 @@ def _reopen(path: Path) -> int:
     state = os.fstat(opened)
     if not stat.S_ISREG(state.st_mode):
         raise UsageError(f"{path} is no file", hint)
+    if state.st_uid != os.geteuid():
+        raise UsageError(f"{path} belongs to somebody else, and it is to hold keys", hint)
     if stat.S_IMODE(state.st_mode) & 0o077:
         raise UsageError(f"others may read {path}, and it is to hold keys", f"chmod 600 {path}")
     with open(opened, "rb", closefd=False) as file:

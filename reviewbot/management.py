@@ -21,6 +21,11 @@ CONNECT_TIMEOUT = 10.0  # seconds
 TIMEOUT = 30.0  # seconds; a proxy may have a slow database
 
 _LOOKS_LIKE_A_KEY = re.compile(r"sk-[\w-]{5,}")
+_UNREACHABLE = "Check the proxy's address and that it is up; behind a proxy, HTTPS_PROXY."
+_UNSURE = (
+    "Nobody knows whether that had an effect: run it again. A key that was made but not shown is "
+    "replaced by `reviewbot keys rotate`."
+)
 _NO_DATABASE = ("db not connected", "database not connected", "no connected db")
 _Told = TypeVar("_Told", bound=BaseModel)
 
@@ -136,21 +141,13 @@ class Management:
         url = self._endpoint.root + route
         try:
             response = self._client.request(method, url, params=query, json=body)
-        except httpx2.TimeoutException:
-            raise GatewayError(f"{self.host} does not answer", self._unsure(method)) from None
         except httpx2.RequestError as error:
-            raise GatewayError(
-                f"cannot reach {self.host}: {self._clean(error)}", self._unsure(method)
-            ) from None
+            unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+            hint = _UNREACHABLE if unsent or method == "GET" else _UNSURE
+            if isinstance(error, httpx2.TimeoutException):
+                raise GatewayError(f"{self.host} does not answer", hint) from None
+            raise GatewayError(f"cannot reach {self.host}: {self._clean(error)}", hint) from None
         return _read_answer(response, self._clean)
-
-    def _unsure(self, method: str) -> str:
-        if method == "GET":
-            return "Check the proxy's address and that it is up; behind a proxy, HTTPS_PROXY."
-        return (
-            "Nobody knows whether that had an effect: run it again. A key that was made but not "
-            "shown is replaced by `reviewbot keys rotate`."
-        )
 
     def _accept(self, answer: _Answer) -> Mapping[str, Any]:
         """The content of an answer that is no error.
@@ -182,16 +179,17 @@ class Management:
         )
 
     def _refused_key(self, answer: _Answer) -> GatewayError:
+        master = self._key_name == "LITELLM_MASTER_KEY"
         if answer.kind == "expired_key":
             what = "has expired"
-        elif answer.says("only proxy admin", "admin"):
+        elif master and answer.says("admin"):
             what = "is no master key"
         else:
             what = "is not accepted"
-        owner = "Who runs the proxy has its master key."
-        if self._key_name != "LITELLM_MASTER_KEY":
-            owner = "Ask your platform team for another: `reviewbot keys rotate` makes one."
-        return GatewayError(f"the key in {self._key_name} {what} at {self.host}", owner)
+        hint = "Ask your platform team for another: `reviewbot keys rotate` makes one."
+        if master:
+            hint = "Who runs the proxy has its master key."
+        return GatewayError(f"the key in {self._key_name} {what} at {self.host}", hint)
 
     def _read(self, kind: type[_Told], told: object) -> _Told:
         try:

@@ -312,9 +312,11 @@ def test_a_proxy_that_will_not_do(desk: Desk, proxy: FakeProxy, answer: Answer, 
 
 def test_a_proxy_that_is_not_there(desk: Desk) -> None:
     desk.environment["AI_GATEWAY_URL"] = "http://127.0.0.1:1"
-    done = desk("info", "--user", "ci")
-    assert (done.code, done.out) == (4, "")
-    assert "cannot reach 127.0.0.1:1" in done.err
+    for command in ("info", "create"):
+        done = desk(command, "--user", "ci")
+        assert (done.code, done.out) == (4, "")
+        assert "cannot reach 127.0.0.1:1" in done.err
+        assert "Check the proxy's address" in done.err
 
 
 def test_a_key_whose_answer_is_lost_is_replaced_by_a_rotation(desk: Desk, proxy: FakeProxy) -> None:
@@ -450,6 +452,16 @@ def test_a_list_that_cannot_be_continued(
     assert (done.code, proxy.changes) == (2, [])
     assert words in done.err
     assert file.read_text() == content
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_list_of_somebody_else(desk: Desk, proxy: FakeProxy) -> None:
+    file = desk.folder / desk.write("user,key\n", "keys.csv")
+    file.chmod(0o600)
+    os.chown(file, 65534, 65534)
+    done = desk("create", "--from", desk.write("user\nada\n"), "-o", "keys.csv")
+    assert (done.code, proxy.changes) == (2, [])
+    assert "keys.csv belongs to somebody else" in done.err
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
