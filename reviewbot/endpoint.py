@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -70,7 +70,9 @@ def endpoint(environment: Mapping[str, str]) -> Endpoint:
         GatewayError: there is a URL, but no key for it.
     """
     found = source(environment)
-    return Endpoint(found.address.url, _key(environment, found.variable, found.key_variable))
+    return Endpoint(
+        found.address.url, _key(environment, found.variable, found.key_variable, _VIRTUAL)
+    )
 
 
 def source(environment: Mapping[str, str]) -> Source:
@@ -80,10 +82,8 @@ def source(environment: Mapping[str, str]) -> Source:
         UsageError: there is no URL, or it is not one.
     """
     for urls, key_name, path in _FAMILIES:
-        for name in urls:
-            url = environment.get(name, "").strip()
-            if url:
-                return Source(Address(_base_url(name, url, path)), name, key_name)
+        if url := _address(environment, urls):
+            return Source(Address(_base_url(*url, path)), url[0], key_name)
     raise UsageError(
         "no gateway is set: nothing is ever sent to a default address",
         "export AI_GATEWAY_URL=https://… and LITELLM_API_KEY=sk-… (or OPENAI_BASE_URL and "
@@ -91,12 +91,38 @@ def source(environment: Mapping[str, str]) -> Source:
     )
 
 
-def _key(environment: Mapping[str, str], name: str, key_name: str) -> str:
+def proxy(environment: Mapping[str, str], *, master: bool) -> Endpoint:
+    """The LiteLLM proxy that the environment names, with its master key or with one's own key.
+
+    Raises:
+        UsageError: there is no URL, or it is not one.
+        GatewayError: there is a URL, but no key for it.
+    """
+    urls, key_name, path = _FAMILIES[0]
+    kind = _MASTER if master else _VIRTUAL
+    key_name = "LITELLM_MASTER_KEY" if master else key_name
+    url = _address(environment, urls)
+    if url is None:
+        raise UsageError(
+            "no LiteLLM proxy is set, and keys are made and looked up at one",
+            f"Set AI_GATEWAY_URL to its address, and {key_name} to {kind}.",
+        )
+    return Endpoint(_base_url(*url, path), _key(environment, url[0], key_name, kind))
+
+
+_VIRTUAL = "the key that your gateway's operator gave you"
+_MASTER = "the master key that the proxy was started with"
+
+
+def _address(environment: Mapping[str, str], names: Iterable[str]) -> tuple[str, str] | None:
+    """The first of these variables that is set, and what to."""
+    given = ((name, environment.get(name, "").strip()) for name in names)
+    return next(((name, url) for name, url in given if url), None)
+
+
+def _key(environment: Mapping[str, str], name: str, key_name: str, kind: str) -> str:
     key = environment.get(key_name, "").strip()
-    hint = (
-        f"export {key_name}=… with the key that your gateway's operator gave you; in CI, a secret "
-        "of this name."
-    )
+    hint = f"export {key_name}=… with {kind}; in CI, a secret of this name."
     if not key:
         raise GatewayError(f"{name} is set, but there is no key in {key_name}", hint)
     if not re.fullmatch(r"[!-~]+", key):

@@ -924,7 +924,7 @@ def test_elsewhere_there_is_no_escape(program: Program, form: str) -> None:
     "arguments",
     [
         *(["--help"], ["diff", "--help"], ["ci", "--help"], ["post", "--help"], ["--version"]),
-        *(["doctor", "--help"], ["models", "--help"]),
+        *(["doctor", "--help"], ["models", "--help"], ["keys", "create", "--help"]),
     ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
@@ -957,6 +957,8 @@ def test_help_says_how_it_ends(program: Program) -> None:
         ("ci", ["AI_GATEWAY_URL", "LITELLM_API_KEY", "GITHUB_TOKEN", "pull-requests: write"]),
         ("ci", ["--no-post", "--fail-on", "--budget", "--checklist", "--config", "--output"]),
         ("post", ["reviewbot ci --no-post -o report.json", "REPORT", "--fail-on"]),
+        ("keys", ["AI_GATEWAY_URL", "LITELLM_MASTER_KEY", "LITELLM_DEFAULT_USER_BUDGET"]),
+        ("keys", ["LITELLM_DEFAULT_RPM", "create", "info", "rotate", "revoke", "gh secret set"]),
     ],
 )
 def test_help_for_ci_says_what_a_job_needs(program: Program, command: str, said: list[str]) -> None:

@@ -81,7 +81,11 @@ def test_the_page_on_github_names_all_examples() -> None:
 
 @pytest.mark.parametrize(
     ("name", "heading"),
-    [("github.md", "## When something is wrong"), ("gateway.md", "## When a call is refused")],
+    [
+        ("github.md", "## When something is wrong"),
+        ("keys.md", "## When something is wrong"),
+        ("gateway.md", "## When a call is refused"),
+    ],
 )
 def test_what_a_page_explains_is_what_the_program_says(name: str, heading: str) -> None:
     page = (ROOT / "docs" / name).read_text("utf-8")

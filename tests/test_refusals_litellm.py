@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from litellm_proxy import MARKS, Work, administer, blocked, deleted, make_key
+from litellm_proxy import MARKS, Work, administer, blocked, deleted, expired, make_key
 
 from reviewbot import cli
 
