@@ -19,8 +19,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
+from reviewbot.meanwhile import meanwhile
+
 PATIENCE = 10.0  # seconds to wait for other processes; then the line is given up
-_STEP = 0.002  # seconds between two tries for the lock
 _LONGEST = 1 << 16  # bytes of a line that can be one of ours
 
 _Word = Annotated[str, Field(max_length=200)]
@@ -301,17 +302,26 @@ def _opened(path: Path, more: int = 0) -> Iterator[int]:
 
 
 def _lock(file: int, end: float) -> None:
+    """Wait in the system's own queue, which is fair: who only asks again and again may starve."""
     import fcntl  # noqa: PLC0415 - only where there is a log
 
-    while True:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        same = os.dup(file)  # the waiting thread's own: it may outlast the patience
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise OSError(0, "another process holds it") from None
-            time.sleep(_STEP)
-        else:
-            return
+            meanwhile(lambda: _queue(same)).result(max(end - time.monotonic(), 0.0))
+        except TimeoutError:
+            raise OSError(0, "another process holds it") from None
+
+
+def _queue(file: int) -> None:
+    import fcntl  # noqa: PLC0415
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    finally:
+        os.close(file)
 
 
 def _is_at(path: Path, file: int) -> bool:
