@@ -186,9 +186,9 @@ def test_a_path_that_cannot_be(tmp_path: Path, name: str) -> None:
 def test_who_never_lets_go_is_not_waited_for_for_ever(
     log: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "PATIENCE", 0.0)
     said: list[str] = []
-    with audit._locked(log.path):
+    with audit._locked(log.path), monkeypatch.context() as hurry:
+        hurry.setattr(audit, "PATIENCE", 0.0)
         Audit(log.path, said.append).append(CALL)
     assert said == [f"the audit log {log.path} cannot be written: another process holds it"]
     log.append(CALL)

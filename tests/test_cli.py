@@ -85,7 +85,7 @@ def finished(code: int, out: bytes, err: bytes) -> Done:
 
 
 def environment(fake: FakeGateway) -> dict[str, str]:
-    kept = ("PATH", "HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR")
+    kept = ("PATH", "PYTHONPATH", "HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR")
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
     return inherited | {"AI_GATEWAY_URL": fake.url, "LITELLM_API_KEY": KEY}
 
