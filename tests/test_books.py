@@ -364,3 +364,12 @@ def test_in_ci_the_settings_of_the_base_say_where(
     world.push()
     world.run()
     assert not list(tmp_path.rglob("planted.jsonl"))
+
+
+def test_in_ci_a_setting_of_the_base_holds(repo: Repo, fake: FakeGateway, tmp_path: Path) -> None:
+    repo.write(".reviewbot.yaml", "audit: {path: logs/audit.jsonl}\n")
+    with github_world(repo, fake, tmp_path) as world:
+        world.run()
+        (path,) = (each for each in tmp_path.rglob("audit.jsonl") if each.parent.name == "logs")
+        _, run = logged(path)
+        assert run.status == "complete"
