@@ -201,6 +201,18 @@ _CONFIG = click.option(
     help="Write the report to a file; .json, .md or .txt says the format.",
 )
 @_CONFIG
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write prompts and answers, so your code, to a new folder.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Take the answers from such a folder: no gateway, no key, no cost.",
+)
 @click.pass_context
 def diff(context: click.Context, /, **options: Any) -> int:
     """Review the changes of a branch, a commit or a patch.
@@ -224,6 +236,10 @@ def diff(context: click.Context, /, **options: Any) -> int:
 
     destination = Destination.of(options["output"], options["format_"])
     wish = _wish(context, options)
+    modes = [name for name in ("dry_run", "record", "replay") if options[name]]
+    if len(modes) > 1:
+        named = " and ".join(f"--{name.replace('_', '-')}" for name in modes)
+        raise UsageError(f"{named} do not go together")
     if options["dry_run"]:
         if destination.format not in ("text", "json"):
             hint = f"Leave out --format {destination.format}."
@@ -254,6 +270,8 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
         exclude=options["exclude"],
         config_file=options["config_file"],
         output=options["output"],
+        record=options["record"],
+        replay=options["replay"],
     )
 
 
@@ -654,6 +672,44 @@ def models_(context: click.Context, /, *, as_json: bool, **options: Any) -> None
     overrides = _overrides(context, options)
     catalogue = look_up(Path.cwd(), os.environ, overrides, options["config_file"])
     _show(catalogue.to_json() if as_json else catalogue.to_text())
+
+
+@cli.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--since", metavar="TIME", help="From then on: 7d, 12h, 2w, or a day as 2026-11-01.")
+@click.option(
+    "--by",
+    type=click.Choice(("day", "repository", "model", "user", "checklist")),
+    default="day",
+    show_default=True,
+    help="What to sum up by.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def audit(*, file: Path | None, since: str | None, by: str, as_json: bool) -> None:
+    """Sum up the audit log: runs, calls, tokens and dollars.
+
+    \b
+    reviewbot audit                         each day (of UTC) in the log
+    reviewbot audit --since 7d --by model   where the money of a week went
+    reviewbot audit --by user ci.jsonl      the log of a CI job
+
+    Each call and each run is one JSON line: when, who, what repository, pull request and commit,
+    which model and checklist, tokens, dollars, milliseconds, status, and LiteLLM's id of the call.
+    Never a prompt, an answer, code, or a key.
+
+    FILE is the log that reviews in this folder write, unless it is given: the one that the variable
+    REVIEWBOT_AUDIT names, or audit.path in the configuration, or, on a laptop,
+    ~/.local/state/reviewbot/audit.jsonl. REVIEWBOT_AUDIT=off writes none. Lines older than
+    audit.retention_days (30) are deleted at the next review.
+    """  # noqa: D301 - as above
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from reviewbot import books, ledger  # noqa: PLC0415
+
+    oldest = ledger.since(since, datetime.now(UTC)) if since else None
+    reading = books.reading(file, Path.cwd(), os.environ)
+    shown = ledger.to_json if as_json else ledger.table
+    _show(shown(reading, oldest, by))
 
 
 @cli.command()

@@ -55,6 +55,24 @@ class AutoReview(BaseModel):
     ignore_usernames: Annotated[tuple[str, ...], Field(description="none of these authors")] = ()
 
 
+class AuditLog(BaseModel):
+    """Where it is written down who had what reviewed, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[
+        str | None,
+        Field(
+            description="file in the repository; empty for none. Where it is not set: on a laptop "
+            "`~/.local/state/reviewbot/audit.jsonl`, in CI none. The variable `REVIEWBOT_AUDIT` "
+            "goes before it, and may name any file, or say `off`"
+        ),
+    ] = None
+    retention_days: Annotated[
+        int, Field(ge=1, le=36_500, strict=True, description="days after which lines are deleted")
+    ] = 30
+
+
 def reason_to_skip(
     auto_review: AutoReview,
     *,
@@ -213,6 +231,10 @@ class Config(BaseModel):
         Literal["fail", "neutral"],
         Field(description="whether a review that failed or is incomplete fails the CI job"),
     ] = "fail"
+    audit: Annotated[
+        AuditLog,
+        Field(description="log of who had what reviewed, at what price"),
+    ] = AuditLog()
 
     @property
     def shown_from(self) -> Severity:
@@ -297,7 +319,8 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
 
 
 def _advice(key: str) -> str:
-    known = [*Config.model_fields, *PathInstruction.model_fields, *AutoReview.model_fields]
+    nested = (PathInstruction, AutoReview, AuditLog)
+    known = [*Config.model_fields, *(name for model in nested for name in model.model_fields)]
     misspelt = get_close_matches(key, known, n=1, cutoff=0.85)
     if not misspelt and any(word in key.lower() for word in _ENVIRONMENT_ONLY):
         return "Keys and addresses are read from the environment only, never from a file."

@@ -75,7 +75,7 @@ class Gateway:
         self.endpoint = endpoint
         self._paused = paused
         self._noted = noted
-        self._labels = dict(labels or {})
+        self.labels = dict(labels or {})
         self.meter = Meter(math.inf, "no budget", Limits(), paused)
         self.is_litellm = False
         self._call_timeout = call_timeout
@@ -308,7 +308,7 @@ class Gateway:
             schema = {"name": "review", "strict": True, "schema": SCHEMA}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         if self.is_litellm:
-            labels = self._labels | {"checklist": asked.purpose}
+            labels = self.labels | {"checklist": asked.purpose}
             tags = [f"{name}:{value}" for name, value in labels.items()]
             # Its tries and ours would multiply. What it is told of the run goes no further.
             arguments["extra_body"] = {"num_retries": 0, "metadata": {"tags": tags}}

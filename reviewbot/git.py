@@ -166,6 +166,11 @@ class Repository:
             "Name the base: reviewbot diff BASE, or take --uncommitted for what is not committed.",
         )
 
+    def origin_url(self) -> str:
+        """The address of the remote named origin; empty where there is none."""
+        found = self._git(["config", "--get", "remote.origin.url"], may_fail=True)
+        return os.fsdecode(found.stdout).strip()
+
     def merge_base(self, base: str, head: str) -> str:
         """The commit where `head` left `base`; both are full ids.
 

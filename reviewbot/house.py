@@ -27,7 +27,7 @@ MODELS: Mapping[Effort, str] = {
 _NO_RULES = {
     *("budget", "jobs", "timeout", "call_timeout", "auto_review", "fallback_models"),
     *("fail_on", "on_failure", "max_review_comments", "resolve", "summary_when_clean"),
-    *("checklists", "model", "effort", "min_severity"),
+    *("checklists", "model", "effort", "min_severity", "audit"),
 }
 
 

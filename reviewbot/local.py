@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from reviewbot import change, estimate, house, pipeline, reviewing, selection
+from reviewbot import books, change, estimate, house, pipeline, reviewing, selection
+from reviewbot.books import Books
 from reviewbot.change import Change, Span
 from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
@@ -20,8 +22,10 @@ from reviewbot.models import Limits, Model
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import Request
+from reviewbot.recording import REPLAYED, Record
 from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
+from reviewbot.reviewing import Source
 
 _SPECIAL = re.compile(r"[\\*?\[ #!]")  # to a glob
 
@@ -32,7 +36,8 @@ class Wish:
 
     `span` chooses what to compare, given the repository; or else there is a `patch` to read.
     `overrides` are settings with their origin. `config_file` replaces the repository's own.
-    `output` is where the report goes: an earlier one there is no part of the change.
+    `output` is where the report goes: an earlier one there is no part of the change. `record` is a
+    folder for prompts and answers, `replay` one to take the answers from.
     """
 
     span: Callable[[Repository], Span] | None
@@ -42,6 +47,8 @@ class Wish:
     exclude: Sequence[str] = ()
     config_file: Path | None = None
     output: Path | None = None
+    record: Path | None = None
+    replay: Path | None = None
 
 
 def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tuple[Report, Config]:
@@ -52,10 +59,23 @@ def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tu
     """
     with ExitStack() as stack:
         gathering = _Gathering(wish, stack)
-        opened = reviewing.opening(environment, gathering.config, progress)
+        record = Record(wish.record, progress.say) if wish.record else None
+        kept = gathering.books(environment, progress)
+        stack.enter_context(kept.kept())
+        opened = gathering.opened(environment, progress, kept)
         review = gathering.review()
-        report = reviewing.reviewed(review, environment, progress, opened)
-        return report, review.config
+        kept.about(review.change.head)
+        report = reviewing.reviewed(
+            review, environment, progress, kept, opened=opened, record=record
+        )
+        kept.close(report, report.status, report.exit_code(review.config.fail_on))
+        return (_replayed(report) if wish.replay else report), review.config
+
+
+def _replayed(report: Report) -> Report:
+    """The report with a word of where its answers come from; of a key nothing is known then."""
+    usage = replace(report.usage, budget_left_usd=None)
+    return replace(report, usage=usage, warnings=(REPLAYED, *report.warnings))
 
 
 def rehearse(wish: Wish, environment: Mapping[str, str], *, keep_messages: bool) -> DryRun:
@@ -96,13 +116,33 @@ class _Gathering:
     def __init__(self, wish: Wish, stack: ExitStack) -> None:
         self._wish = wish
         here = Path.cwd()
+        self._log: Path | None = None
         self._repository = None
         if wish.patch is None:
             self._repository = stack.enter_context(Repository(here))
-        top = self._repository.top if self._repository else house.home(here)
-        its_house = house.in_folder(top, wish.overrides, wish.config_file)
+        self._top = self._repository.top if self._repository else house.home(here)
+        its_house = house.in_folder(self._top, wish.overrides, wish.config_file)
         self.config = its_house.settings.config
         self._chosen = house.choose(its_house)
+
+    def books(self, environment: Mapping[str, str], progress: Progress) -> Books:
+        """The run's books; a replay asks nobody, and is written down nowhere."""
+        url = self._repository.origin_url() if self._repository else ""
+        about = books.origin(books.repository_name(url, self._top), environment)
+        if self._wish.replay:
+            return Books(about)
+        kept = Books(about, books.log(self.config.audit, self._top, environment, progress.say))
+        self._log = kept.log.path if kept.log else None
+        return kept
+
+    def opened(
+        self, environment: Mapping[str, str], progress: Progress, kept: Books
+    ) -> Future[Source]:
+        """The gateway, or the record that stands for it."""
+        if self._wish.replay:
+            progress.say(f"{REPLAYED}: the answers are those in {self._wish.replay}")
+            return reviewing.replaying(self._wish.replay)
+        return reviewing.opening(environment, self.config, progress, kept)
 
     def review(self) -> Review:
         change = self._change()
@@ -110,17 +150,18 @@ class _Gathering:
             "path_filters": self.config.path_filters,
             "--include": self._wish.include,
             "--exclude": [f"!{pattern}" for pattern in self._wish.exclude],
-            "-o": self._own_report(),
+            "-o": self._own(self._wish.output),
+            "audit.path": self._own(self._log),
         }
         chosen = selection.select(change.diff.files, filters, change.attributes)
         return Review(change, chosen, self._chosen, self.config)
 
-    def _own_report(self) -> list[str]:
+    def _own(self, file: Path | None) -> list[str]:
         """The filter that leaves out what an earlier run has written."""
-        if not (self._wish.output and self._repository):
+        if not (file and self._repository):
             return []
         try:
-            path = self._wish.output.resolve().relative_to(self._repository.top.resolve())
+            path = file.resolve().relative_to(self._repository.top.resolve())
         except ValueError:
             return []
         return ["!/" + _SPECIAL.sub(r"\\\g<0>", path.as_posix())]

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reviewbot import anchors, change, config, history, house, scope, selection, threads
+from reviewbot import anchors, books, change, config, history, house, scope, selection, threads
+from reviewbot.books import Books
 from reviewbot.change import Span
 from reviewbot.commands import HELP
 from reviewbot.config import reason_to_skip
@@ -196,14 +197,29 @@ class _Run:
         self._base: str | None = None
 
     def ending(self, environment: Mapping[str, str], progress: Progress) -> Ending:
+        """What came of it; that is written down, however it ends."""
+        pull = self._pull
+        about = books.origin(pull.repository, environment, pull.number, pull.head)
+        kept = Books(about)
+        if not self._order.report:  # the job that made it has written itself down
+            kept.log = books.log(None, Path.cwd(), environment, progress.say)
+        with kept.kept():
+            ending = self._reviewed(environment, progress, kept)
+            kept.close(ending.report, ending.status, ending.code)
+        return ending
+
+    def _reviewed(self, environment: Mapping[str, str], progress: Progress, kept: Books) -> Ending:
         failure: ReviewbotError | None = None
         with ExitStack() as stack:
             try:
                 repository = stack.enter_context(Repository(Path.cwd()))
                 stage = self._stage(repository)
+                if not self._order.report:
+                    settings = stage.review.config.audit
+                    kept.log = books.log(settings, repository.top, environment, progress.say)
                 if reason := self._unwanted(stage):
                     return Ending(self._code(self._standing(), None), "skipped", reason)
-                report = self._report(stage, environment, progress)
+                report = self._report(stage, environment, progress, kept)
             except InterruptedReview:
                 raise
             except ReviewbotError as error:
@@ -300,11 +316,13 @@ class _Run:
 
     # --- what came of it ----------------------------------------------------------------------
 
-    def _report(self, stage: _Stage, environment: Mapping[str, str], progress: Progress) -> Report:
+    def _report(
+        self, stage: _Stage, environment: Mapping[str, str], progress: Progress, kept: Books
+    ) -> Report:
         if self._order.report:
             report = handed_over(self._order.report, self._pull, stage.review)
         else:
-            report = reviewed(stage.review, environment, progress)
+            report = reviewed(stage.review, environment, progress, kept)
         return replace(report, warnings=(*stage.warnings, *report.warnings))
 
     def _failed(self, error: ReviewbotError) -> Report:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 
-from reviewbot import estimate, pipeline
-from reviewbot.calls import Outcome
+from reviewbot import estimate, pipeline, recording
+from reviewbot.books import Books
+from reviewbot.calls import Asker, Outcome
 from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import BudgetError
@@ -16,20 +18,35 @@ from reviewbot.gateway import Gateway
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
+from reviewbot.recording import Record, Recorder, Replay
 from reviewbot.report import Report
 from reviewbot.text import listed, plural, visible
 
+Source = Gateway | Replay
 
-def opening(environment: Mapping[str, str], config: Config, progress: Progress) -> Future[Gateway]:
+
+def opening(
+    environment: Mapping[str, str], config: Config, progress: Progress, books: Books
+) -> Future[Source]:
     """Begin to open the gateway that the environment names, while other work goes on."""
-    return meanwhile(lambda: Gateway(endpoint(environment), config.call_timeout, progress.paused))
+    return meanwhile(
+        lambda: Gateway(endpoint(environment), config.call_timeout, progress.paused, books.noted)
+    )
+
+
+def replaying(folder: Path) -> Future[Source]:
+    """Open a record in place of a gateway."""
+    return meanwhile(lambda: Replay(folder))
 
 
 def reviewed(
     review: Review,
     environment: Mapping[str, str],
     progress: Progress,
-    opened: Future[Gateway] | None = None,
+    books: Books,
+    *,
+    opened: Future[Source] | None = None,
+    record: Record | None = None,
 ) -> Report:
     """Do a review, as far as the budget goes.
 
@@ -37,7 +54,9 @@ def reviewed(
         review: what is to be done.
         environment: names the gateway and its key.
         progress: told what is going on.
+        books: told of each call.
         opened: what `opening` gave, where somebody had other work to do meanwhile.
+        record: where prompts and answers are to be written.
 
     Raises:
         UsageError: the environment names no gateway.
@@ -46,7 +65,9 @@ def reviewed(
     """
     if not review.selection.files:
         return pipeline.report(review, (), 0.0)
-    with (opened or opening(environment, review.config, progress)).result() as gateway:
+    with (opened or opening(environment, review.config, progress, books)).result() as gateway:
+        if isinstance(gateway, Gateway):
+            gateway.labels = dict(books.labels)
         limits = gateway.limits
         budget = estimate.budget(review.config.budget, limits.budget_left)
         priced = _priced(review, gateway)
@@ -62,15 +83,25 @@ def reviewed(
         unsent = [Outcome(request, None, over, ()) for request in divided.unsent]
         advice = _Advice(progress)
         with progress.waiting(len(divided.sent)):
-            report = pipeline.review_change(review, divided.sent, gateway, advice.heard, unsent)
+            asked = _asked(gateway, review, record)
+            report = pipeline.review_change(review, divided.sent, asked, advice.heard, unsent)
         lost = gateway.meter.lost_words
     report = replace(report, warnings=(*report.warnings, *advice.given))
-    if not gateway.is_litellm:
+    if isinstance(gateway, Gateway) and not gateway.is_litellm:
         return _without_money(report, gateway.endpoint.host, budget)
     return _with_money(report, divided, budget, limits.budget_left, lost)
 
 
-def _priced(review: Review, gateway: Gateway) -> list[PricedRequest]:
+def _asked(gateway: Source, review: Review, record: Record | None) -> Asker:
+    """What is asked: the gateway, or one that writes down what it answers."""
+    if record is None:
+        return gateway
+    names = [*(name for _, name in review.chosen), *review.config.fallback_models]
+    recording.describe(record, {name: gateway.model(name) for name in names}, gateway.limits)
+    return Recorder(gateway, record)
+
+
+def _priced(review: Review, gateway: Source) -> list[PricedRequest]:
     prepared = pipeline.prepare(review, gateway.model, gateway.limits.tokens_per_minute)
     return list(estimate.priced(prepared, gateway.model))
 

@@ -22,7 +22,8 @@ TITLE = "The product search puts the customer's text into the SQL"
 @pytest.fixture(params=["plain", "busy"])
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Of a fresh machine; and of one with proxies, another gateway and a git hook under way."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "GIT_CONFIG_NOSYSTEM")}
+    names = ("PATH", "PYTHONPATH", "HOME", "GIT_CONFIG_NOSYSTEM")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     if request.param == "plain":
         return kept
     (tmp_path / "gitconfig").write_text("[core]\n\texcludesFile = ignored\n\tautocrlf = true\n")

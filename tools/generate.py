@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from reviewbot import report
-from reviewbot.config import AutoReview, Config, PathInstruction, json_schema
+from reviewbot.config import AuditLog, AutoReview, Config, PathInstruction, json_schema
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -123,8 +123,10 @@ def _configuration() -> str:
     defaults = Config().model_dump(mode="json")
     of_reviews = "\nThe keys of `auto_review`:\n\n" + _HEAD
     of_reviews += _rows(AutoReview, schema["$defs"]["AutoReview"], schema, defaults["auto_review"])
-    rows = _rows(Config, schema, schema, defaults | {"auto_review": {}})
-    return _INTRODUCTION + _HEAD + rows + of_entries + of_reviews + _EXAMPLE
+    of_log = "\nThe keys of `audit`:\n\n" + _HEAD
+    of_log += _rows(AuditLog, schema["$defs"]["AuditLog"], schema, defaults["audit"])
+    rows = _rows(Config, schema, schema, defaults | {"auto_review": {}, "audit": {}})
+    return _INTRODUCTION + _HEAD + rows + of_entries + of_reviews + of_log + _EXAMPLE
 
 
 def _rows(

@@ -44,7 +44,11 @@ def run() -> int:
                 patch=None,
                 overrides={},
             )
-            environment = {"AI_GATEWAY_URL": url, "LITELLM_API_KEY": "no-key-is-needed"}
+            environment = {
+                "AI_GATEWAY_URL": url,
+                "LITELLM_API_KEY": "no-key-is-needed",
+                "REVIEWBOT_AUDIT": "off",
+            }
             report, config = local.review(wish, environment, Progress(sys.stderr))
             Destination.of(None, "text").write_report(report)
     return report.exit_code(config.fail_on)
