@@ -116,14 +116,15 @@ _SETTINGS = (
     click.option(
         "--effort",
         type=click.Choice(("low", "medium", "high")),
-        help="Choose the model: claude-haiku, claude-sonnet or claude-opus.",
+        help="Choose the model: claude-haiku (all checklists in one call), claude-sonnet, "
+        "claude-opus.",
         **_variable("EFFORT"),
     ),
     click.option(
         "--budget",
         type=float,
         metavar="USD",
-        help="Send no more than this, by the estimate.  [default: 1.00]",
+        help="Dollars that this may cost at most, retries included.  [default: 1.00]",
         **_variable("BUDGET"),
     ),
     click.option(

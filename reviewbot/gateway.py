@@ -26,7 +26,7 @@ from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
 from reviewbot.models import BYTES_PER_TOKEN, Attempt, Limits, Model, Reply, Usage
-from reviewbot.refusals import Refusal, elsewhere, refusal
+from reviewbot.refusals import Refusal, elsewhere, is_about_the_key, refusal
 from reviewbot.text import visible
 from reviewbot.unreachable import unreachable
 
@@ -169,8 +169,7 @@ class Gateway:
                 options={"timeout": _timeout(min(QUESTION_TIMEOUT, self._call_timeout))},
             )
         except openai.APIStatusError as error:
-            of_litellm = error.status_code == 401 and _type(error)  # noqa: PLR2004
-            if of_litellm or error.status_code in refusals:
+            if is_about_the_key(_type(error)) or error.status_code in refusals:
                 raise self._translate(error, "") from None
             return {}
         except (openai.APIError, httpx2.RequestError) as error:

@@ -20,6 +20,7 @@ from reviewbot.text import dollars
 
 MINUTE = 60.0  # seconds; what the limits are counted in
 SHORTEST_ANSWER = 2_000  # tokens; with less room, answers are cut off
+ROUNDING = 1e-6  # tokens; what dollars as binary fractions may lack of a whole one
 STEP = 1.0  # seconds between two looks at the clock, so that a wait can be counted down
 
 Told = Callable[[float, str], None]
@@ -107,7 +108,9 @@ class Meter:
         if price is None or model.output_price is None or math.isinf(self.ceiling):
             return answer_tokens
         left = self.ceiling - self.spent - self._held - price
-        room = round(left / model.output_price) if model.output_price else answer_tokens
+        room = answer_tokens
+        if model.output_price:
+            room = int(left / model.output_price + ROUNDING)
         shortest = min(SHORTEST_ANSWER, answer_tokens)
         if self._running and room < answer_tokens:
             return None  # what is under way gives most of it back

@@ -40,6 +40,11 @@ _LIMITS = {"requests": "requests a minute", "tokens": "tokens a minute"}
 _LATER = "It mostly passes: run the review again. If it stays, the gateway's operator can see why."
 
 
+def is_about_the_key(kind: str) -> bool:
+    """Whether a type of errors is LiteLLM's word on a key that will not do."""
+    return kind in ("auth_error", "token_not_found_in_db", "expired_key", "budget_exceeded")
+
+
 def refusal(told: Refusal) -> GatewayError:
     """The error to raise: a CallError where other calls may do better, else one for all calls."""
     if told.kind == "budget_exceeded":

@@ -355,3 +355,51 @@ def test_every_call_is_counted(fake: FakeGateway, gateway: Gateway) -> None:
     assert len(one(gateway).usages) == 2
     fake.plan(failed(500, "", "oops"))
     assert one(gateway).usages == ()
+
+
+# --- other models -------------------------------------------------------------------------------
+
+DENIED = failed(403, "key_model_access_denied", "no")
+RESTING = failed(429, "all_deployments_in_cooldown", "No deployments available")
+FULL = failed(429, "throttling_error", "Rate limit exceeded for api_key: 4f. Limit type: tokens")
+
+
+@pytest.mark.parametrize("refused", [DENIED, RESTING], ids=["not allowed", "cooling down"])
+def test_where_a_model_cannot_be_had_the_next_is_asked(
+    fake: FakeGateway, gateway: Gateway, refused: Reaction
+) -> None:
+    fake.react = lambda call: streamed(WHOLE) if call.body["model"] == "claude-haiku" else refused
+    deadline = time.monotonic() + fg.PATIENCE
+    models = ["claude-opus", "claude-haiku", "never-asked"]
+    running = calls.run([request()], gateway, jobs=1, deadline=deadline, fallbacks=models)
+    (outcome,) = running
+    assert (outcome.problem, outcome.model) == ("", "claude-haiku")
+    asked = [call.body["model"] for call in fake.calls]
+    assert asked == ["claude-sonnet", "claude-opus", "claude-haiku"]
+
+
+@pytest.mark.parametrize(
+    "refused", [failed(400, "", "no"), FULL, failed(422, "budget_exceeded", "spent")]
+)
+def test_what_another_model_would_not_change_is_not_asked_again(
+    fake: FakeGateway, gateway: Gateway, refused: Reaction
+) -> None:
+    fake.react = lambda _: refused
+    deadline = time.monotonic() + 1.0
+    (outcome,) = calls.run(
+        [request()], gateway, jobs=1, deadline=deadline, fallbacks=["claude-haiku"]
+    )
+    assert outcome.problem
+    assert {call.body["model"] for call in fake.calls} == {"claude-sonnet"}
+
+
+def test_the_last_model_is_waited_for(fake: FakeGateway, gateway: Gateway) -> None:
+    soon = failed(429, "all_deployments_in_cooldown", "No deployments", {"retry-after": "1"})
+    fake.plan(soon, soon, streamed(WHOLE))
+    deadline = time.monotonic() + fg.PATIENCE
+    (outcome,) = calls.run(
+        [request()], gateway, jobs=1, deadline=deadline, fallbacks=["claude-haiku"]
+    )
+    assert (outcome.problem, outcome.model) == ("", "claude-haiku")
+    asked = [call.body["model"] for call in fake.calls]
+    assert asked == ["claude-sonnet", "claude-haiku", "claude-haiku"]

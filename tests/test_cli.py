@@ -103,7 +103,7 @@ def spotting(call: Call) -> Reaction:
         }
         for path, line, text, severity in bugs(call.prompt)
     ]
-    items = re.findall(r"^- `([a-z-]+)`: ", call.prompt, re.MULTILINE)
+    items = re.findall(r"^- `([a-z/-]+)`: ", call.prompt, re.MULTILINE)
     return streamed(fg.answered(findings, dict.fromkeys(items, "pass")))
 
 
@@ -823,6 +823,49 @@ def test_effort_chooses_the_model(
     program.environment |= variables
     assert program("diff", *JSON, *arguments).code == 0
     assert [call.body["model"] for call in fake.calls] == [model]
+
+
+def test_at_low_effort_one_call_asks_for_all_checklists(
+    program: Program, fake: FakeGateway
+) -> None:
+    done = program("diff", "main", "--format", "json", "--effort", "low")
+    assert (done.code, len(fake.calls), done.report["usage"]["calls"]) == (0, 1, 1)
+    assert re.findall("^# Checklist: (.+)", fake.calls[0].prompt, re.MULTILINE) == [
+        *("Security", "Performance", "Style", "Correctness"),
+    ]
+    assert {entry["status"] for entry in done.report["coverage"]} == {"reviewed"}
+    at_medium = program("diff", "main", "--format", "json").report
+    places = [
+        [(each["path"], each["line"]) for each in made["findings"]]
+        for made in (done.report, at_medium)
+    ]
+    assert places[0] == places[1]
+    answers = [
+        [(each["name"], [item["id"] for item in each["items"]]) for each in made["checklists"]]
+        for made in (done.report, at_medium)
+    ]
+    assert answers[0] == answers[1]
+    statuses = {item["status"] for each in done.report["checklists"] for item in each["items"]}
+    assert statuses == {"pass"}
+
+
+def test_the_report_says_which_model_read_which_file(program: Program, fake: FakeGateway) -> None:
+    program.environment["REVIEWBOT_MODEL"] = "claude-sonnet"
+    config = program.folder / ".reviewbot.yaml"
+    config.write_text("fallback_models: [claude-haiku]\n")
+    try:
+        fake.react = lambda call: (
+            spotting(call)
+            if call.body["model"] == "claude-haiku" or call.checklist == "Style"
+            else failed(429, "all_deployments_in_cooldown", "No deployments available")
+        )
+        done = program("diff", "main", "--format", "json", "--checklist", "security,style")
+    finally:
+        config.unlink()
+    assert (done.code, done.report["status"]) == (0, "complete")
+    read = {(entry["checklist"], entry["model"]) for entry in done.report["coverage"]}
+    assert read == {("security", "claude-haiku"), ("style", "claude-sonnet")}
+    assert set(done.report["usage"]["models"]) == {"claude-sonnet", "claude-haiku"}
 
 
 def test_an_endpoint_that_is_not_litellm_will_do(program: Program, fake: FakeGateway) -> None:

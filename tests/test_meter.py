@@ -112,13 +112,15 @@ def test_many_threads_never_hold_or_spend_more_than_the_budget(clock: Clock) -> 
             given = meter.enter(MODEL, 20_000, 8_000, LATE)
         except BudgetError:
             return False
-        with lock:
-            held[0] += given.held
-            assert held[0] <= 1.0 + 1e-9
         cost = given.held * dice.random()
-        with lock:
-            held[0] += cost - given.held
-        meter.leave(given, used(cost))
+        try:
+            with lock:
+                held[0] += given.held
+                assert held[0] <= 1.0 + 1e-9
+            with lock:
+                held[0] += cost - given.held
+        finally:
+            meter.leave(given, used(cost))
         return True
 
     with ThreadPoolExecutor(8) as pool:

@@ -136,7 +136,6 @@ def test_any_endpoint_that_speaks_openai(
         }
 
 
-@pytest.mark.xfail(reason="gateway.py takes any 401 with a type for LiteLLM's word on the key")
 def test_a_401_that_is_none_of_litellm_s_says_nothing_of_the_key(desk: Desk) -> None:
     reaction = failed(401, "invalid_request_error", "You have no access to this route.")
     desk.fake.routes = dict.fromkeys(LITELLM_ROUTES, reaction)

@@ -473,3 +473,17 @@ def test_a_file_that_may_hold_secrets_is_said() -> None:
     (warning,) = report(a_review(own(), patch=patch), (), 0.0).warnings
     assert warning.startswith("not sent, as they may hold secrets")
     assert warning.endswith(": .env")
+
+
+def test_what_matters_most_comes_first() -> None:
+    files = {"README.md": 9, "tests/test_a.py": 5, "a.py": 1, "b.py": 3, "web/x.test.ts": 2}
+    patch = "".join(
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1,{count + 1} @@\n one\n"
+        + "+two\n" * count
+        for path, count in files.items()
+    )
+    style, security = checklists.choose(checklists.load({}), ("style", "security"))
+    ordered = pipeline.important_first(a_review(style, security, patch=patch.encode()))
+    paths = [file.path for file in ordered.selection.files]
+    assert paths == ["b.py", "a.py", "tests/test_a.py", "web/x.test.ts", "README.md"]
+    assert [checklist.name for checklist, _ in ordered.chosen] == ["security", "style"]
