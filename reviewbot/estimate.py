@@ -8,11 +8,13 @@ from itertools import accumulate, groupby
 
 from reviewbot.calls import shares_cache
 from reviewbot.models import Model, Usage
-from reviewbot.prompt import Request
+from reviewbot.prompt import LARGEST_BATCH, Request
 from reviewbot.text import dollars, plural
 
 EXPECTED_ANSWER = 1_000  # tokens of a usual answer
 USUAL_CHANGE = 20_000  # tokens, with the code around it
+PAID_BATCHES = 4  # that a budget could at least send once each, answers aside
+LEAST_BATCH = 4_000  # tokens; in less, what is said around the change costs more than it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ def budget(wanted: float, left: float | None) -> Budget:
     if left and left < wanted:
         return Budget(left, f"the {dollars(left)} that are left on the key")
     return Budget(wanted, f"the budget of {dollars(wanted)} (--budget)")
+
+
+def batch_tokens(limit: Budget, models: Iterable[Model]) -> int:
+    """Tokens of a batch that a tight budget is enough for several of."""
+    price = max((model.worst_price(1, 0) or 0.0 for model in models), default=0.0)
+    if not price:
+        return LARGEST_BATCH
+    affordable = int(limit.dollars / PAID_BATCHES / price)
+    return min(max(affordable, LEAST_BATCH), LARGEST_BATCH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,15 @@ from reviewbot.errors import InterruptedReview
 from reviewbot.findings import ItemAnswer, Status
 from reviewbot.merging import merge
 from reviewbot.models import Model, Usage
-from reviewbot.prompt import Background, Request, Room, cut_guides, meant_for, requests
+from reviewbot.prompt import (
+    LARGEST_BATCH,
+    Background,
+    Request,
+    Room,
+    cut_guides,
+    meant_for,
+    requests,
+)
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -51,7 +59,10 @@ Listener = Callable[[Outcome, int, int], None]
 
 
 def prepare(
-    review: Review, model_of: Callable[[str], Model], tokens_per_minute: int | None
+    review: Review,
+    model_of: Callable[[str], Model],
+    tokens_per_minute: int | None,
+    batch_tokens: int = LARGEST_BATCH,
 ) -> Iterator[Request]:
     """The requests of a review, batch by batch.
 
@@ -59,6 +70,7 @@ def prepare(
         review: what is to be done.
         model_of: tells what is known about a model.
         tokens_per_minute: the key's limit, which one call must fit into; None for no limit.
+        batch_tokens: what of the change is at most shown at once.
 
     Raises:
         GatewayError: nothing fits into one call.
@@ -80,7 +92,7 @@ def prepare(
         review.selection.files,
         review.chosen,
         background,
-        Room(call=window, answer=answer, context=review.config.context_tokens),
+        Room(window, answer, review.config.context_tokens, batch_tokens),
         review.change.lines,
         together=review.config.effort == "low",
     )

@@ -50,11 +50,15 @@ def tokens(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much fits into one call, in tokens: the whole of it, its answer, the context's share."""
+    """How much fits into one call, in tokens: the whole of it, its answer, the context's share.
+
+    `batch` is what of the change is at most shown at once, with its context.
+    """
 
     call: int
     answer: int
     context: int
+    batch: int = LARGEST_BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ def _task(asked: _Asked, paths: tuple[str, ...]) -> str:
 
 def _space(room: Room, fixed: int) -> int:
     """Tokens for the files of one batch, where `fixed` go to all that surrounds them."""
-    space = min(LARGEST_BATCH, room.call - room.answer - fixed)
+    space = min(room.batch, room.call - room.answer - fixed)
     if space < SMALLEST_BATCH:
         raise GatewayError(
             f"a call may have {room.call:,} tokens, and {fixed + room.answer:,} go to instructions "

@@ -18,6 +18,7 @@ from reviewbot.gateway import Gateway
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
+from reviewbot.prompt import LARGEST_BATCH
 from reviewbot.recording import Record, Recorder, Replay
 from reviewbot.report import Report
 from reviewbot.text import listed, plural, visible
@@ -75,7 +76,7 @@ def reviewed(
         divided = estimate.affordable(priced, budget)
         if divided.unsent:
             review = pipeline.important_first(review)
-            divided = estimate.affordable(_priced(review, gateway), budget)
+            divided = estimate.affordable(_sparingly_priced(review, gateway, budget), budget)
         over = BudgetError(f"not sent: over {budget.words}")
         gateway.limit_to(budget.dollars, budget.words)
         if divided.unsent:
@@ -101,9 +102,18 @@ def _asked(gateway: Source, review: Review, record: Record | None) -> Asker:
     return Recorder(gateway, record)
 
 
-def _priced(review: Review, gateway: Source) -> list[PricedRequest]:
-    prepared = pipeline.prepare(review, gateway.model, gateway.limits.tokens_per_minute)
+def _priced(
+    review: Review, gateway: Source, batch_tokens: int = LARGEST_BATCH
+) -> list[PricedRequest]:
+    most = gateway.limits.tokens_per_minute
+    prepared = pipeline.prepare(review, gateway.model, most, batch_tokens)
     return list(estimate.priced(prepared, gateway.model))
+
+
+def _sparingly_priced(review: Review, gateway: Source, budget: Budget) -> list[PricedRequest]:
+    """In batches so small that the budget is enough for some."""
+    models = [gateway.model(name) for _, name in review.chosen]
+    return _priced(review, gateway, estimate.batch_tokens(budget, models))
 
 
 class _Advice:

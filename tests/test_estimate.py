@@ -13,6 +13,7 @@ from reviewbot.estimate import (
     Estimate,
     PricedRequest,
     affordable,
+    batch_tokens,
     budget,
     estimate,
     priced,
@@ -162,3 +163,13 @@ def test_where_no_price_is_known_a_budget_cannot_hold() -> None:
 )
 def test_the_smaller_budget_holds(wanted: float, left: float | None, expected: Budget) -> None:
     assert budget(wanted, left) == expected
+
+
+@pytest.mark.parametrize(
+    ("dollars", "tokens"), [(1.0, 80_000), (0.3, 20_000), (0.01, 4_000), (0.0, 4_000)]
+)
+def test_a_tight_budget_makes_small_batches(dollars: float, tokens: int) -> None:
+    model = Model("m", input_price=3e-6, output_price=15e-6, write_price=3.75e-6)
+    limit = Budget(dollars, "the budget")
+    assert batch_tokens(limit, [model, Model("unknown")]) == min(tokens, 66_666)
+    assert batch_tokens(limit, [Model("unknown")]) == 80_000
