@@ -104,7 +104,7 @@ class Books:
                 time=datetime.now(UTC),
                 origin=self.origin,
                 models=tuple(dict.fromkeys(_short(each.model) for each in attempts)),
-                checklists=tuple(dict.fromkeys(_short(each.purpose) for each in attempts)),
+                checklists=tuple(dict.fromkeys(_checklists(attempts))),
                 files=len({each.path for each in coverage if each.status == "reviewed"}),
                 findings={level.value: counts[level] for level in Severity},
                 calls=len(attempts),
@@ -119,6 +119,12 @@ class Books:
     def _write(self, line: Line) -> None:
         if self.log:
             self.log.append(line)
+
+
+def _checklists(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """The checklists that were asked for; a joint call has their names joined by `+`."""
+    for attempt in attempts:
+        yield from map(_short, attempt.purpose.split("+"))
 
 
 def _tokens(*usages: Usage) -> Tokens:

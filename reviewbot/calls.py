@@ -211,11 +211,19 @@ class _Flight:
         """The outcome with the first model that can be used and is not busy."""
         models = tuple(dict.fromkeys((self._requests[number].model, *self._fallbacks)))
         outcome = self._failed(number, GatewayError("no model was asked"))
+        usages: tuple[Usage, ...] = ()
+        busy = ""
         for model in models:
             outcome = self._with_model(number, model, patient=model == models[-1])
+            usages += outcome.usages
             if not isinstance(outcome.error, ModelError | BusyError):
                 break
-        return outcome
+            if isinstance(outcome.error, BusyError):
+                busy = busy or model
+        if busy and isinstance(outcome.error, ModelError):  # nobody can stand in for it
+            outcome = self._with_model(number, busy, patient=True)
+            usages += outcome.usages
+        return replace(outcome, usages=usages)
 
     def _with_model(self, number: int, model: str, *, patient: bool) -> Outcome:
         if error := self._fatal.get(None) or self._fatal.get(model):
@@ -249,7 +257,8 @@ class _Flight:
                 answer = read(reply.text)
             except AnswerError:
                 answer = salvage(reply.text)
-            return replace(answer, problem=answer.problem or "the answer was cut off")
+            why = f" ({reply.cut_by} left it no more room)" if reply.cut_by else ""
+            return replace(answer, problem=(answer.problem or "the answer was cut off") + why)
         try:
             return read(reply.text)
         except AnswerError:

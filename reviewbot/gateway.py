@@ -246,6 +246,8 @@ class Gateway:
         try:
             reply = self._attempt(asked, given.answer_tokens)
             usage, status = reply.usage, "ok"
+            if reply.cut and given.answer_tokens < asked.answer_tokens:
+                reply = replace(reply, cut_by=self.meter.ceiling_words)
         except GatewayError as error:
             status = type(error).__name__.removesuffix("Error").lower()
             raise
@@ -284,6 +286,8 @@ class Gateway:
         except (openai.APIError, httpx2.RequestError) as error:
             if isinstance(error, openai.APIStatusError):
                 asked.call_id = error.response.headers.get(CALL_ID, "")
+            elif not _never_sent(error.__cause__ or error):
+                asked.answered = True  # the gateway goes on without us, and pays for it
             if time.monotonic() >= deadline:
                 raise CallError(OUT_OF_TIME) from None
             translated = self._translate(error, model)
@@ -307,8 +311,8 @@ class Gateway:
             schema = {"name": "review", "strict": True, "schema": SCHEMA}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         if self.is_litellm:
-            labels = self.labels | {"checklist": asked.purpose}
-            tags = [f"{name}:{value}" for name, value in labels.items()]
+            tags = [f"{name}:{value}" for name, value in self.labels.items()]
+            tags += [f"checklist:{name}" for name in asked.purpose.split("+")]
             # Its tries and ours would multiply. What it is told of the run goes no further.
             arguments["extra_body"] = {"num_retries": 0, "metadata": {"tags": tags}}
         return arguments
@@ -442,6 +446,12 @@ def knock(address: Address, url: str, timeout: float) -> Knock:
     except ValueError:
         content = None
     return Knock(response.status_code, response.headers.get("content-type", ""), content)
+
+
+def _never_sent(error: BaseException) -> bool:
+    import httpx2  # noqa: PLC0415
+
+    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
 
 
 def _silent(host: str) -> GatewayError:

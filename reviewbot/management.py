@@ -13,6 +13,7 @@ from reviewbot.accounts import Key, Made, User
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import GatewayError, UsageError
 from reviewbot.text import visible
+from reviewbot.unreachable import unreachable
 
 if TYPE_CHECKING:
     import httpx2
@@ -21,7 +22,6 @@ CONNECT_TIMEOUT = 10.0  # seconds
 TIMEOUT = 30.0  # seconds; a proxy may have a slow database
 
 _LOOKS_LIKE_A_KEY = re.compile(r"sk-[\w-]{5,}")
-_UNREACHABLE = "Check the proxy's address and that it is up; behind a proxy, HTTPS_PROXY."
 _UNSURE = (
     "Nobody knows whether that had an effect: run it again. A key that was made but not shown is "
     "replaced by `reviewbot keys rotate`."
@@ -142,12 +142,17 @@ class Management:
         try:
             response = self._client.request(method, url, params=query, json=body)
         except httpx2.RequestError as error:
-            unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            hint = _UNREACHABLE if unsent or method == "GET" else _UNSURE
-            if isinstance(error, httpx2.TimeoutException):
-                raise GatewayError(f"{self.host} does not answer", hint) from None
-            raise GatewayError(f"cannot reach {self.host}: {self._clean(error)}", hint) from None
+            raise self._unanswered(error, wrote=method != "GET") from None
         return _read_answer(response, self._clean)
+
+    def _unanswered(self, error: httpx2.RequestError, *, wrote: bool) -> GatewayError:
+        import httpx2  # noqa: PLC0415
+
+        sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+        why = unreachable(self.host, error, self._clean(error), proxied=False)
+        if isinstance(error, httpx2.TimeoutException):
+            why = GatewayError(f"{self.host} does not answer", why.hint)
+        return GatewayError(why.message, _UNSURE) if sent and wrote else why
 
     def _accept(self, answer: _Answer) -> Mapping[str, Any]:
         """The content of an answer that is no error.
@@ -216,6 +221,7 @@ def _client(endpoint: Endpoint) -> httpx2.Client:
             timeout=httpx2.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
             follow_redirects=False,  # the master key goes to the address that was set, or nowhere
             trust_env=not endpoint.is_loopback,  # no proxy leads to this machine
+            verify=httpx2.create_ssl_context(),  # by SSL_CERT_FILE, on this machine too
         )
     except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
         raise UsageError(

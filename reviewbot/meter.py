@@ -136,7 +136,7 @@ class Meter:
         most = self.limits.tokens_per_minute
         if most is None:
             return None, ""
-        over = sum(each.tokens for each in self._minute) + tokens - most
+        over = sum(each.tokens for each in self._minute) + min(tokens, most) - most
         for each in self._minute:
             if over <= 0:
                 break

@@ -115,11 +115,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of the model; `cut` when the model was stopped before its end."""
+    """One answer of the model; `cut` when the model was stopped before its end.
+
+    `cut_by` says what left it less room than was wanted; empty where nothing did.
+    """
 
     text: str
     cut: bool
     usage: Usage
+    cut_by: str = ""
 
 
 def usage(told: Mapping[str, Any]) -> Usage:

@@ -182,7 +182,7 @@ def _failure(error: GatewayError) -> _Failure:
 def describe(record: Record, models: Mapping[str, Model], limits: Limits) -> None:
     """Write down what the gateway tells of the models and the key: prompts are cut to fit them."""
     about = _About(1, dict(models), limits)
-    record.write(_ABOUT, json.dumps(asdict(about), indent=1) + "\n")
+    record.write(_ABOUT, _ABOUT_THEM.dump_json(about, indent=1).decode() + "\n")
 
 
 # --- replaying -----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -87,10 +87,17 @@ def reviewed(
             asked = _asked(gateway, review, record)
             report = pipeline.review_change(review, divided.sent, asked, advice.heard, unsent)
         lost = gateway.meter.lost_words
+        unpriced = _unpriced(review, gateway, divided)
     report = replace(report, warnings=(*report.warnings, *advice.given))
     if isinstance(gateway, Gateway) and not gateway.is_litellm:
         return _without_money(report, gateway.endpoint.host, budget)
-    return _with_money(report, divided, budget, limits.budget_left, lost)
+    return _with_money(report, unpriced, budget, limits.budget_left, lost)
+
+
+def _unpriced(review: Review, gateway: Source, divided: Affordable) -> list[str]:
+    """The models without a known price that are asked, or may stand in for others."""
+    spare = [name for name in review.config.fallback_models if not gateway.model(name).priced]
+    return list(dict.fromkeys((*divided.unpriced, *spare)))
 
 
 def _asked(gateway: Source, review: Review, record: Record | None) -> Asker:
@@ -143,14 +150,17 @@ def _without_money(report: Report, host: str, budget: Budget) -> Report:
 
 
 def _with_money(
-    report: Report, divided: Affordable, budget: Budget, left_before: float | None, lost: str
+    report: Report,
+    unpriced: Sequence[str],
+    budget: Budget,
+    left_before: float | None,
+    lost: str,
 ) -> Report:
     """The report with what is left on the key, and with a word where the budget cannot hold."""
     cost, left = report.usage.cost_usd, None
     if cost is not None and left_before is not None:
         left = max(left_before - cost, 0.0)
     warnings = (*report.warnings, *filter(None, [lost]))
-    if divided.unpriced:
-        names = listed(divided.unpriced)
-        warnings += (f"no price is known of {names}: {budget.words} does not hold",)
+    if unpriced:
+        warnings += (f"no price is known of {listed(unpriced)}: {budget.words} does not hold",)
     return replace(report, usage=replace(report.usage, budget_left_usd=left), warnings=warnings)

@@ -393,6 +393,53 @@ def test_what_another_model_would_not_change_is_not_asked_again(
     assert {call.body["model"] for call in fake.calls} == {"claude-sonnet"}
 
 
+def test_a_busy_model_is_waited_for_where_nobody_can_stand_in(
+    fake: FakeGateway, gateway: Gateway
+) -> None:
+    soon = failed(429, "all_deployments_in_cooldown", "No deployments", {"retry-after": "1"})
+    fake.plan(soon, DENIED, streamed(WHOLE))
+    deadline = time.monotonic() + fg.PATIENCE
+    (outcome,) = calls.run(
+        [request()], gateway, jobs=1, deadline=deadline, fallbacks=["claude-haiku"]
+    )
+    assert (outcome.problem, outcome.model) == ("", "claude-sonnet")
+
+
+def test_what_a_model_used_counts_though_another_answers(
+    fake: FakeGateway, gateway: Gateway
+) -> None:
+    fake.plan(streamed(RUBBISH), DENIED, streamed(WHOLE))
+    deadline = time.monotonic() + fg.PATIENCE
+    (outcome,) = calls.run(
+        [request()], gateway, jobs=1, deadline=deadline, fallbacks=["claude-haiku"]
+    )
+    assert (outcome.problem, outcome.model, len(outcome.usages)) == ("", "claude-haiku", 2)
+
+
+def test_an_answer_that_the_budget_cuts_says_so(fake: FakeGateway, gateway: Gateway) -> None:
+    gateway._models["claude-sonnet"] = Model(
+        "claude-sonnet", input_price=0.0, output_price=1.0, write_price=0.0
+    )
+    budget = "the budget of $2500.00 (--budget)"
+    gateway.limit_to(2_500.0, budget)
+    fake.plan(streamed("", finish="length"))
+    (outcome,) = run(gateway, [replace(request(), answer_tokens=8_000)])
+    assert fake.calls[0].body["max_tokens"] == 2_500
+    assert f"{budget} left it no more room" in outcome.problem
+
+
+def test_a_try_that_was_sent_counts_though_nobody_answered(
+    fake: FakeGateway, gateway: Gateway
+) -> None:
+    """The gateway goes on without us, and pays."""
+    gateway._models["claude-sonnet"] = Model("claude-sonnet", input_price=0.1, output_price=0.1)
+    gateway.limit_to(1_000_000.0, "the budget")
+    fake.plan(fg.hanging)
+    (outcome,) = run(gateway, [request()], seconds=1.0)
+    assert outcome.problem == module.OUT_OF_TIME
+    assert gateway.meter.spent > 50.0
+
+
 def test_the_last_model_is_waited_for(fake: FakeGateway, gateway: Gateway) -> None:
     soon = failed(429, "all_deployments_in_cooldown", "No deployments", {"retry-after": "1"})
     fake.plan(soon, soon, streamed(WHOLE))

@@ -316,7 +316,7 @@ def test_a_proxy_that_is_not_there(desk: Desk) -> None:
         done = desk(command, "--user", "ci")
         assert (done.code, done.out) == (4, "")
         assert "cannot reach 127.0.0.1:1" in done.err
-        assert "Check the proxy's address" in done.err
+        assert "Check the port, and that" in done.err
 
 
 def test_a_key_whose_answer_is_lost_is_replaced_by_a_rotation(desk: Desk, proxy: FakeProxy) -> None:

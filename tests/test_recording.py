@@ -68,8 +68,11 @@ def same(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_replay_gives_the_same_and_asks_nobody(
-    program: Program, record: Path, replayed: Callable[..., Done]
+    program: Program, record: Path, fake: FakeGateway, replayed: Callable[..., Done]
 ) -> None:
+    fake.be_litellm(
+        expires="2099-01-01T00:00:00Z", max_budget=5.0, budget_reset_at="2098-01-01T00:00:00Z"
+    )
     first = program(*DIFF, "--record", str(record))
     assert first.code == 0, first.err
     assert first.places == {"new.py:1"}

@@ -138,7 +138,15 @@ class Case:
 
     def lacking(self, has: Callable[[Model], object]) -> list[str]:
         """Those models of a review of which something does not hold."""
-        return [name for name in self.models() if not has(self.gateway.model(name))]
+        names = dict.fromkeys((*self.models(), *self.config.fallback_models))
+        return [name for name in names if not has(self.gateway.model(name))]
+
+    @property
+    def readers(self) -> list[str]:
+        """The model of each call that a batch takes."""
+        if self.config.effort == "low":
+            return list(self.models())
+        return [model for _, model in self.chosen]
 
     def _timeout(self) -> float:
         try:

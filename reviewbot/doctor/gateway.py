@@ -153,10 +153,9 @@ def _ask_for_more(reset: datetime | None = None) -> str:
 
 def _typical(case: Case) -> float | None:
     try:
-        models = [model for _, model in case.chosen]
+        return estimate.typical(case.readers, case.gateway.model)
     except ReviewbotError:
         return None
-    return estimate.typical(models, case.gateway.model)
 
 
 def limits(case: Case) -> Outcome | None:
@@ -164,7 +163,7 @@ def limits(case: Case) -> Outcome | None:
     if not case.gateway.is_litellm:
         return None
     limits = case.gateway.limits
-    calls, minute, parallel = len(case.chosen), limits.requests_per_minute, limits.parallel
+    calls, minute, parallel = len(case.readers), limits.requests_per_minute, limits.parallel
     words = _limits(limits)
     try:
         _see_that_a_call_fits(case)
@@ -178,7 +177,7 @@ def limits(case: Case) -> Outcome | None:
         )
     if parallel is not None and parallel < min(calls, case.config.jobs):
         return warning(
-            f"{words}; a review makes up to {case.config.jobs}, and some would be refused",
+            f"{words}; a review makes up to {case.config.jobs}, and some would wait for others",
             f"reviewbot diff --jobs {parallel}",
         )
     return ok(words)
@@ -229,6 +228,11 @@ def models(case: Case) -> Outcome:
     missing = [name for name in names if not permitted(name, allowed)]
     if missing:
         return failed(_missing(case, missing, allowed))
+    if spare := [name for name in case.config.fallback_models if not permitted(name, allowed)]:
+        return warning(
+            f"the key may not use {listed(spare)}, which stands in fallback_models",
+            "Take it out of fallback_models, or choose another: reviewbot models",
+        )
     guessed = case.lacking(lambda model: model.window_known) if case.gateway.is_litellm else []
     words = listed([_with_window(case.gateway.model(name)) for name in names])
     if guessed:

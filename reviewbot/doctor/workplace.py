@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviewbot import checklists, git
+from reviewbot import books, checklists, git, house
 from reviewbot.config import DEFAULT
 from reviewbot.doctor.case import Case, Outcome, ok, warning
 from reviewbot.text import listed, visible
@@ -14,6 +14,7 @@ def configuration(case: Case) -> Outcome:
     """The files can be read, and say what is known; the checklists are there, and can be asked."""
     for checklist, _ in case.chosen:
         checklists.task(checklist, ())
+    books.place(case.config.audit, house.home(case.request.folder), case.environment)
     names = listed([checklist.name for checklist, _ in case.chosen])
     origins = dict.fromkeys(case.house.settings.origins.values())
     origins.pop(DEFAULT, None)
