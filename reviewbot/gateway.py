@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from reviewbot import models
+from reviewbot.connections import as_the_environment_wants, connections, never_sent
 from reviewbot.endpoint import Address, Endpoint
-from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError, UsageError
+from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError
 from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
@@ -286,7 +286,7 @@ class Gateway:
         except (openai.APIError, httpx2.RequestError) as error:
             if isinstance(error, openai.APIStatusError):
                 asked.call_id = error.response.headers.get(CALL_ID, "")
-            elif not _never_sent(error.__cause__ or error):
+            elif not never_sent(error.__cause__ or error):
                 asked.answered = True  # the gateway goes on without us, and pays for it
             if time.monotonic() >= deadline:
                 raise CallError(OUT_OF_TIME) from None
@@ -431,10 +431,8 @@ def knock(address: Address, url: str, timeout: float) -> Knock:
     import httpx2  # noqa: PLC0415
 
     try:
-        with _as_the_environment_wants():
-            connections = _connections(address)
-        with connections:
-            response = connections.get(url, timeout=_timeout(min(QUESTION_TIMEOUT, timeout)))
+        with _connections(address) as client:
+            response = client.get(url, timeout=_timeout(min(QUESTION_TIMEOUT, timeout)))
     except httpx2.TimeoutException:
         raise _silent(address.host) from None
     except httpx2.RequestError as error:
@@ -446,12 +444,6 @@ def knock(address: Address, url: str, timeout: float) -> Knock:
     except ValueError:
         content = None
     return Knock(response.status_code, response.headers.get("content-type", ""), content)
-
-
-def _never_sent(error: BaseException) -> bool:
-    import httpx2  # noqa: PLC0415
-
-    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
 
 
 def _silent(host: str) -> GatewayError:
@@ -476,37 +468,18 @@ def _leads_through_a_proxy(url: str) -> bool:
 def _client(endpoint: Endpoint) -> openai.OpenAI:
     import openai  # noqa: PLC0415 - slow, and not needed for --help
 
-    with _as_the_environment_wants():
-        connections = _connections(endpoint)
+    client = _connections(endpoint)
+    with as_the_environment_wants():
         return openai.OpenAI(
-            api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=connections
+            api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=client
         )
 
 
 def _connections(address: Address) -> httpx2.Client:
     import httpx2  # noqa: PLC0415
 
-    return httpx2.Client(
-        event_hooks={"request": [_begin], "response": [_bound]},
-        limits=httpx2.Limits(max_connections=None),
-        follow_redirects=False,  # code and key go to the address that was set, or nowhere
-        trust_env=not address.is_loopback,  # no proxy leads to this machine
-        verify=httpx2.create_ssl_context(),  # by SSL_CERT_FILE, on this machine too
-    )
-
-
-@contextmanager
-def _as_the_environment_wants() -> Iterator[None]:
-    """A connection is made."""
-    import httpx2  # noqa: PLC0415
-
-    try:
-        yield
-    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-        raise UsageError(
-            f"no connection can be made as the environment wants it: {error}",
-            "Check the gateway's address, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
-        ) from error
+    hooks = {"request": [_begin], "response": [_bound]}
+    return connections(address, event_hooks=hooks, limits=httpx2.Limits(max_connections=None))
 
 
 def _timeout(seconds: float) -> httpx2.Timeout:

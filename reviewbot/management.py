@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reviewbot.accounts import Key, Made, User
+from reviewbot.connections import connections, never_sent
 from reviewbot.endpoint import Endpoint
-from reviewbot.errors import GatewayError, UsageError
+from reviewbot.errors import GatewayError
 from reviewbot.text import visible
 from reviewbot.unreachable import unreachable
 
@@ -148,11 +149,10 @@ class Management:
     def _unanswered(self, error: httpx2.RequestError, *, wrote: bool) -> GatewayError:
         import httpx2  # noqa: PLC0415
 
-        sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
         why = unreachable(self.host, error, self._clean(error), proxied=False)
         if isinstance(error, httpx2.TimeoutException):
             why = GatewayError(f"{self.host} does not answer", why.hint)
-        return GatewayError(why.message, _UNSURE) if sent and wrote else why
+        return GatewayError(why.message, _UNSURE) if wrote and not never_sent(error) else why
 
     def _accept(self, answer: _Answer) -> Mapping[str, Any]:
         """The content of an answer that is no error.
@@ -215,19 +215,11 @@ class Management:
 def _client(endpoint: Endpoint) -> httpx2.Client:
     import httpx2  # noqa: PLC0415 - slow, and not needed for --help
 
-    try:
-        return httpx2.Client(
-            headers={"Authorization": f"Bearer {endpoint.key}"},
-            timeout=httpx2.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
-            follow_redirects=False,  # the master key goes to the address that was set, or nowhere
-            trust_env=not endpoint.is_loopback,  # no proxy leads to this machine
-            verify=httpx2.create_ssl_context(),  # by SSL_CERT_FILE, on this machine too
-        )
-    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-        raise UsageError(
-            f"no connection can be made as the environment wants it: {error}",
-            "Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
-        ) from error
+    return connections(
+        endpoint,
+        headers={"Authorization": f"Bearer {endpoint.key}"},
+        timeout=httpx2.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
+    )
 
 
 def _read_answer(response: httpx2.Response, clean: Callable[[object], str]) -> _Answer:

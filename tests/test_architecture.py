@@ -16,7 +16,7 @@ ROOT = Path(reviewbot.__file__).parent
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
-    {"accounts", "roster"},
+    {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history"},
     {"change", "prompt", "report", "meter", "gateway", "house", "management"},
@@ -39,7 +39,7 @@ ONLY_USERS = {
     "github": {"forge.github_api"},
     "gitlab": {"forge.gitlab_api"},
     "openai": {"gateway"},
-    "httpx2": {"gateway", "management"},
+    "httpx2": {"connections", "gateway", "management"},
     "unidiff": {"diff"},
     "subprocess": {"git", "demo"},
     "jinja2": {"checklists"},
