@@ -539,15 +539,6 @@ def test_workflows_give_inputs_that_are_there(file: Path) -> None:
     assert all(step["with"].keys() <= ACTION["inputs"].keys() for step in ours)
 
 
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: str(file.name))
-def test_workflows_use_what_cannot_change_and_leave_no_token_behind(file: Path) -> None:
-    used = [step for step in steps(file) if "uses" in step and step["uses"] != "./"]
-    assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in used)
-    checkouts = [step["with"] for step in used if step["uses"].startswith("actions/checkout@")]
-    assert checkouts
-    assert all(each["persist-credentials"] is False for each in checkouts)
-
-
 def test_the_way_for_forks_follows_the_review() -> None:
     forks, review = (
         yaml.safe_load((ROOT / "examples/github" / name).read_text("utf-8"))
