@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
 
-from reviewbot import __version__
+from reviewbot import __version__, crash
 from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
 from reviewbot.text import harmless, visible
 
@@ -28,6 +28,7 @@ FORMATS = ("text", "json", "markdown", "gitlab")
 _EPILOG = """\b
 Exit codes, the first that applies:
   130  interrupted
+   70  a bug in reviewbot
     2  usage or configuration, a missing gateway address too
     1  a finding at or above --fail-on
     4  gateway or key, a missing key too
@@ -40,6 +41,7 @@ Exit codes, the first that applies:
 def main() -> NoReturn:
     """Run the program; every expected failure ends in one clear line and its exit code."""
     _replace_closed_streams()
+    crash.keep_quiet()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     try:
         code = cli.main(prog_name="reviewbot", standalone_mode=False)
@@ -50,6 +52,9 @@ def main() -> NoReturn:
         sys.exit(UsageError.exit_code)
     except ReviewbotError as error:
         _fail(error.sentences, error.exit_code)
+    except Exception as error:  # noqa: BLE001 - nobody is above but Python, which shows all it holds
+        click.echo(crash.report(error), err=True)
+        sys.exit(crash.EXIT_CODE)
     sys.exit(code if isinstance(code, int) else 0)
 
 
