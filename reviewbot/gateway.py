@@ -468,9 +468,14 @@ def _leads_through_a_proxy(url: str) -> bool:
 def _client(endpoint: Endpoint) -> openai.OpenAI:
     import openai  # noqa: PLC0415 - slow, and not needed for --help
 
+    class Client(openai.OpenAI):
+        def platform_headers(self) -> dict[str, str]:
+            """Nothing of this machine: to learn of it, Python starts `uname` with all our keys."""
+            return {}
+
     client = _connections(endpoint)
     with as_the_environment_wants():
-        return openai.OpenAI(
+        return Client(
             api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=client
         )
 
