@@ -35,8 +35,8 @@ def keep_quiet() -> None:
     threading.excepthook = lambda raised: _print(raised.exc_value)
     sys.unraisablehook = lambda raised: _print(raised.exc_value)
     warnings.formatwarning = lambda _message, category, *_: f"reviewbot: {_name(category)}\n"
-    # Without a handler the last resort would print; and OPENAI_LOG brings one that prints prompts,
-    # but only where there is none.
+    # Without a handler the last resort would print; and a variable, OPENAI_LOG, brings one of its
+    # own, but only where there is none.
     logging.getLogger().addHandler(logging.NullHandler())
 
 

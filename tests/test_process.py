@@ -193,9 +193,10 @@ def test_keys_stand_in_no_argument_and_in_no_environment_of_a_child(reviewed: Re
 
 @of_one_review
 def test_what_libraries_would_log_is_not_shown(reviewed: Reviewed) -> None:
-    """`OPENAI_LOG=debug` would have the whole prompt shown, with the diff."""
+    """With `OPENAI_LOG=debug` a library tells of each call; what of it depends on its version."""
     assert "compute" in reviewed.gateway.calls[0].prompt
     assert "compute" not in reviewed.err
+    assert "DEBUG" not in reviewed.err
     assert KEY not in reviewed.out + reviewed.err
 
 
