@@ -468,14 +468,14 @@ def _leads_through_a_proxy(url: str) -> bool:
 def _client(endpoint: Endpoint) -> openai.OpenAI:
     import openai  # noqa: PLC0415 - slow, and not needed for --help
 
-    class Client(openai.OpenAI):
+    class Discreet(openai.OpenAI):
         def platform_headers(self) -> dict[str, str]:
-            """Nothing of this machine: to learn of it, Python starts `uname` with all our keys."""
+            """Nothing of this machine: to know it, the library would start `uname`."""
             return {}
 
     client = _connections(endpoint)
     with as_the_environment_wants():
-        return Client(
+        return Discreet(
             api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=client
         )
 
