@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reviewbot.diff import SUBMODULE, Diff, FileDiff, decode, parse
 from reviewbot.git import Repository
@@ -19,6 +19,21 @@ GUIDES = (
     ".github/CONTRIBUTING.md",
     "docs/CONTRIBUTING.md",
 )
+
+
+MOST_MESSAGES = 20  # of commits; more tell a story, not an intent
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the authors say of their change; nothing of it need be true.
+
+    `messages` are those of its commits, the newest first.
+    """
+
+    title: str = ""
+    description: str = ""
+    messages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +52,22 @@ class Change:
     lines: Callable[[FileDiff], Sequence[str]]
     guides: Mapping[str, str]
     attributes: Mapping[tuple[str, str], str]
+    intent: Intent = field(default_factory=Intent)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Two trees to compare, by full ids, and what they are in words."""
+    """Two trees to compare, by full ids, and what they are in words.
+
+    `commits` are those whose messages tell of the change.
+    """
 
     name: str
     base: str
     head: str
     base_commit: str | None
     head_commit: str | None
+    commits: Sequence[str] = ()
 
 
 def from_patch(name: str, lines: Iterable[bytes]) -> Change:
@@ -82,6 +102,7 @@ def from_repository(repository: Repository, span: Span) -> Change:
         lines=lines,
         guides=_guides(repository, span.base),
         attributes=repository.attributes(paths, ATTRIBUTES, tree=span.base),
+        intent=Intent(messages=tuple(filter(None, map(repository.message, span.commits)))),
     )
 
 
@@ -108,11 +129,12 @@ def branch(repository: Repository, base: str | None, head: str | None) -> Span:
     base_commit = repository.resolve(base_name)
     head_commit = repository.resolve(head or "HEAD")
     start = repository.merge_base(base_commit, head_commit)
+    commits = repository.commits(start, head_commit, MOST_MESSAGES)
     shown = base_name.removeprefix("refs/heads/").removeprefix("refs/remotes/")
     if head is not None:
-        return Span(f"{shown}...{head}", start, head_commit, start, head_commit)
+        return Span(f"{shown}...{head}", start, head_commit, start, head_commit, commits)
     tree = repository.snapshot(working_tree=True)
-    return Span(f"{shown}...working tree", start, tree, start, None)
+    return Span(f"{shown}...working tree", start, tree, start, None, commits)
 
 
 def uncommitted(repository: Repository) -> Span:
@@ -137,7 +159,7 @@ def commit(repository: Repository, revision: str) -> Span:
     """
     head = repository.resolve(revision)
     base = repository.parent(head)
-    return Span(f"commit {revision}", base, head, base, head)
+    return Span(f"commit {revision}", base, head, base, head, [head])
 
 
 def _last_commit(repository: Repository) -> tuple[str, str | None]:

@@ -87,6 +87,7 @@ def prepare(
         review.config.path_instructions,
         review.selection.skipped,
         review.scope,
+        review.change.intent,
     )
     return requests(
         review.selection.files,

@@ -16,7 +16,7 @@ from typing import Any
 
 from reviewbot import anchors, books, change, config, history, house, scope, selection, threads
 from reviewbot.books import Books
-from reviewbot.change import Span
+from reviewbot.change import MOST_MESSAGES, Span
 from reviewbot.commands import HELP
 from reviewbot.config import reason_to_skip
 from reviewbot.diff import Diff
@@ -251,8 +251,11 @@ class _Run:
         config_file = self._order.config_file
         rules = house.at_commit(repository, base, self._order.overrides, config_file)
         self._desk = replace(self._desk, config=rules.settings.config, rules=house.rules(rules))
-        span = Span(f"#{pull.number}", base, pull.head, base, pull.head)
+        commits = repository.commits(base, pull.head, MOST_MESSAGES)
+        span = Span(f"#{pull.number}", base, pull.head, base, pull.head, commits)
         the_change = change.from_repository(repository, span)
+        said = replace(the_change.intent, title=pull.title, description=pull.description)
+        the_change = replace(the_change, intent=said)
         earlier = _Earlier(repository, remote, self._history.state, the_change.diff)
         filters = {"path_filters": rules.settings.config.path_filters}
         new = self._scope(earlier, filters)
