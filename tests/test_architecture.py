@@ -14,7 +14,9 @@ ROOT = Path(reviewbot.__file__).parent
 
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
-    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"},
+    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders", "values", "blocks"},
+    {"rules"},
+    {"redaction"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
