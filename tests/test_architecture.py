@@ -15,7 +15,8 @@ ROOT = Path(reviewbot.__file__).parent
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"},
-    {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
+    {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"}
+    | {"personal"},
     {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history"},
@@ -41,6 +42,7 @@ ONLY_USERS = {
     "openai": {"gateway"},
     "httpx2": {"connections", "gateway", "management"},
     "unidiff": {"diff"},
+    "stdnum": {"personal"},
     "subprocess": {"git", "demo"},
     "jinja2": {"checklists"},
     "click": {"cli", "output", "render.text", "render.diagnosis", "demo"},
