@@ -16,7 +16,7 @@ ROOT = Path(reviewbot.__file__).parent
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders", "values", "blocks"},
     {"rules"},
-    {"redaction"},
+    {"redaction", "personal"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
@@ -43,6 +43,7 @@ ONLY_USERS = {
     "openai": {"gateway"},
     "httpx2": {"connections", "gateway", "management"},
     "unidiff": {"diff"},
+    "stdnum": {"personal"},
     "subprocess": {"git", "demo"},
     "jinja2": {"checklists"},
     "click": {"cli", "output", "render.text", "render.diagnosis", "demo"},
