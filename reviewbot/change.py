@@ -42,7 +42,8 @@ class Change:
 
     `base` and `head` are commit ids, None where there is no commit (a working tree, a patch).
     `name` says in words what is compared. `lines` gives the lines of a file's new version, without
-    their LF; none where they cannot be had. `guides` are the team's documents at the base.
+    their LF, and `old_lines` those of its old one; none where they cannot be had. `guides` are the
+    team's documents at the base.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Change:
     guides: Mapping[str, str]
     attributes: Mapping[tuple[str, str], str]
     intent: Intent = field(default_factory=Intent)
+    old_lines: Callable[[FileDiff], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,10 @@ def from_repository(repository: Repository, span: Span) -> Change:
     """
     diff = repository.diff(span.base, span.head)
 
-    def lines(file: FileDiff) -> Sequence[str]:
-        if not file.new_oid or file.new_mode == SUBMODULE:
+    def lines(oid: str, mode: str) -> Sequence[str]:
+        if not oid or mode == SUBMODULE:
             return ()
-        text = decode(repository.read(file.new_oid) or b"")
+        text = decode(repository.read(oid) or b"")
         return text.removesuffix("\n").split("\n") if text else ()
 
     paths = [file.path for file in diff.files]
@@ -99,7 +101,8 @@ def from_repository(repository: Repository, span: Span) -> Change:
         base=span.base_commit,
         head=span.head_commit,
         diff=diff,
-        lines=lines,
+        lines=lambda file: lines(file.new_oid, file.new_mode),
+        old_lines=lambda file: lines(file.old_oid, file.old_mode),
         guides=_guides(repository, span.base),
         attributes=repository.attributes(paths, ATTRIBUTES, tree=span.base),
         intent=Intent(messages=tuple(filter(None, map(repository.message, span.commits)))),
