@@ -87,7 +87,12 @@ def screen(
         claim for key, (new, _) in sides.items() for claim in _claims(clean[key], new, redactor)
     ]
     return (
-        replace(change, diff=Diff(tuple(map(screened, change.diff.files))), lines=lines),
+        replace(
+            change,
+            name=redactor.text(change.name),
+            diff=Diff(tuple(map(screened, change.diff.files))),
+            lines=lines,
+        ),
         replace(
             selection,
             files=tuple(map(screened, selection.files)),
