@@ -21,8 +21,9 @@ from reviewbot.errors import (
 )
 from reviewbot.findings import Answer, divided, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
-from reviewbot.models import Model, Reply, Usage
+from reviewbot.models import Model, Question, Reply, Usage
 from reviewbot.prompt import Request
+from reviewbot.redaction import Redactor
 from reviewbot.text import fenced
 
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
@@ -36,17 +37,7 @@ class Asker(Protocol):
     def model(self, name: str) -> Model:
         """What is known about a model."""
 
-    def ask(
-        self,
-        model: str,
-        messages: list[dict[str, object]],
-        *,
-        purpose: str,
-        answer_tokens: int,
-        deadline: float,
-        opened: Callable[[], None] = ...,
-        patient: bool = ...,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """Send one prompt and wait for the whole answer."""
 
 
@@ -84,6 +75,12 @@ class Outcome:
     def fatal(self) -> bool:
         """Whether no other request can succeed either, or none to the same model."""
         return self.error is not None and not isinstance(self.error, CallError)
+
+    def redacted(self, redactor: Redactor) -> Outcome:
+        """The same without secrets in the answer: a model may know one, or be talked into it."""
+        if self.answer is None:
+            return self
+        return replace(self, answer=self.answer.with_texts(redactor.text))
 
     def parts(self) -> Iterator[Outcome]:
         """One outcome for each checklist of the request; what it used is the first one's."""
@@ -299,15 +296,16 @@ class _Flight:
         *,
         patient: bool = True,
     ) -> Reply:
-        return self._gateway.ask(
-            request.model,
-            messages,
+        question = Question(
+            model=request.model,
+            messages=messages,
             purpose=request.checklist,
             answer_tokens=request.answer_tokens,
             deadline=self._deadline,
             opened=opened,
             patient=patient,
         )
+        return self._gateway.ask(question)
 
 
 def _keeps(answer: Answer, text: str) -> bool:

@@ -178,6 +178,13 @@ _CONFIG = click.option(
 )
 
 
+_OFFLINE = click.option(
+    "--offline",
+    is_flag=True,
+    help="Ask no model, and need no gateway: look for hard-coded credentials only.",
+)
+
+
 @cli.command()
 @click.argument("base", required=False)
 @click.argument("head", required=False)
@@ -198,6 +205,7 @@ _CONFIG = click.option(
 )
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these out. Repeatable.")
 @_settings
+@_OFFLINE
 @click.option("--dry-run", is_flag=True, help="Send no code: show files, batches, tokens, dollars.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Form of the report.")
 @click.option(
@@ -242,7 +250,7 @@ def diff(context: click.Context, /, **options: Any) -> int:
 
     destination = Destination.of(options["output"], options["format_"])
     wish = _wish(context, options)
-    modes = [name for name in ("dry_run", "record", "replay") if options[name]]
+    modes = [name for name in ("offline", "dry_run", "record", "replay") if options[name]]
     if len(modes) > 1:
         named = " and ".join(f"--{name.replace('_', '-')}" for name in modes)
         raise UsageError(f"{named} do not go together")
@@ -278,6 +286,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
         output=options["output"],
         record=options["record"],
         replay=options["replay"],
+        offline=options["offline"],
     )
 
 
@@ -338,6 +347,7 @@ _CI_CONFIG = click.option(
 
 @cli.command()
 @_settings
+@_OFFLINE
 @click.option(
     "--no-post",
     is_flag=True,
@@ -368,6 +378,7 @@ def ci(context: click.Context, /, **options: Any) -> int:
         overrides=_overrides(context, options),
         config_file=options["config_file"],
         post=not options["no_post"],
+        offline=options["offline"],
     )
     return _run_in_ci(order, options["output"])
 

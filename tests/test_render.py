@@ -112,7 +112,7 @@ def test_what_no_longer_counts_is_not_shown() -> None:
         assert "Was mended" not in text
         assert "Was dismissed" not in text
         assert "Not in this change" not in text
-        reasons = "below min_severity (low); its path is not in the diff"
+        reasons = "below min_severity (low); its file was not read"
         assert f"2 more in the JSON report only: {reasons}" in text
 
 
