@@ -14,19 +14,8 @@ ROOT = Path(reviewbot.__file__).parent
 
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
-    {
-        "",
-        "errors",
-        "text",
-        "meanwhile",
-        "marker",
-        "markup",
-        "placeholders",
-        "values",
-        "blocks",
-        "crash",
-    },
-    {"rules"},
+    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders", "values", "blocks"},
+    {"crash", "rules"},
     {"redaction", "personal"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},

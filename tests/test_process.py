@@ -200,6 +200,12 @@ def test_what_libraries_would_log_is_not_shown(reviewed: Reviewed) -> None:
     assert KEY not in reviewed.out + reviewed.err
 
 
+def test_offline_there_is_no_connection(hostile: Repo, fake: FakeGateway, tmp_path: Path) -> None:
+    given = {"AI_GATEWAY_URL": fake.url, "LITELLM_API_KEY": KEY}
+    done = run(hostile.folder, tmp_path / "room", given, "diff", "--offline", "--commit", "HEAD")
+    assert (done.code, done.of("connection")) == (0, []), done.err
+
+
 # --- in a job -------------------------------------------------------------------------------------
 
 
