@@ -49,7 +49,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     """The exception, and those during whose handling it was raised."""
     seen: set[int] = set()  # a library may have tied them to a ring
     current: BaseException | None = error
-    while current and id(current) not in seen:
+    while current is not None and id(current) not in seen:
         yield current
         seen.add(id(current))
         before = None if current.__suppress_context__ else current.__context__
