@@ -8,7 +8,7 @@ from functools import cache, partial
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from reviewbot.placeholders import PLACEHOLDER, Spot
+from reviewbot.placeholders import Spot
 
 
 def spots(text: str) -> Iterator[Spot]:
@@ -348,16 +348,15 @@ _NAMED = (
 
 # How far before a number, and after it, a word may stand.
 _WORD_BEFORE, _WORD_AFTER = 70, 30
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"(?<![^\W\d_])(?<!\[redacted:personal-)[^\W\d_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|i?[A-Z]?[^\W\dA-Z_]+")
 _ALL_WORDS = frozenset[str]().union(*(form.words for form in _NAMED))
 
 
 def _named(text: str, start: int, end: int) -> Iterable[Form]:
     """The forms whose words stand near: as one word, as two, or in `camelCase`."""
-    first, last = _around(text, (start, end), _WORD_BEFORE, _WORD_AFTER)
-    surroundings = PLACEHOLDER.sub(" ", text[first:last])
-    parts = [part.lower() for part in _PART.findall(surroundings)]
-    whole = (word.lower() for word in _WORD.findall(surroundings))
-    words = _ALL_WORDS.intersection(chain(parts, whole, map("".join, pairwise(parts))))
+    whole = _WORD.findall(text, *_around(text, (start, end), _WORD_BEFORE, _WORD_AFTER))
+    parts = [part.lower() for word in whole for part in _PART.findall(word)]
+    pairs = map("".join, pairwise(parts))
+    words = _ALL_WORDS.intersection(chain(parts, pairs, map(str.lower, whole)))
     return [form for form in _NAMED if form.words & words] if words else ()
