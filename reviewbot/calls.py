@@ -23,7 +23,6 @@ from reviewbot.findings import Answer, divided, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
 from reviewbot.models import Model, Question, Reply, Usage
 from reviewbot.prompt import Request
-from reviewbot.redaction import Redactor
 from reviewbot.text import fenced
 
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
@@ -75,12 +74,6 @@ class Outcome:
     def fatal(self) -> bool:
         """Whether no other request can succeed either, or none to the same model."""
         return self.error is not None and not isinstance(self.error, CallError)
-
-    def redacted(self, redactor: Redactor) -> Outcome:
-        """The same without secrets in the answer: a model may know one, or be talked into it."""
-        if self.answer is None:
-            return self
-        return replace(self, answer=self.answer.with_texts(redactor.text))
 
     def parts(self) -> Iterator[Outcome]:
         """One outcome for each checklist of the request; what it used is the first one's."""

@@ -19,6 +19,7 @@ from jinja2 import BaseLoader, DictLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from reviewbot.config import place_in_yaml
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
 from reviewbot.text import fenced
@@ -142,6 +143,8 @@ def _parse(name: str, text: str, origin: str) -> Checklist:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "front matter"
         raise ConfigError(f"{where}: {place}: {first['msg']}") from error
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(f"{where}: {place_in_yaml(error)}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     return Checklist(

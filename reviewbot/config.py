@@ -322,11 +322,20 @@ def written(name: str, text: str) -> dict[str, Any]:
             settings = tools.get("reviewbot", {}) if isinstance(tools, dict) else {}
         else:
             settings = yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:  # not its own words: they quote the file
+        raise ConfigError(f"{name}: {place_in_yaml(error)}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
         raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{name}: settings are written as `key: value`")
     return {str(key): value for key, value in settings.items()}
+
+
+def place_in_yaml(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong and where, without what stands there."""
+    mark = error.problem_mark or error.context_mark
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"{error.problem or error.context or 'this is no YAML'}{where}"
 
 
 def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
@@ -186,24 +186,6 @@ class Answer:
     findings: tuple[Finding, ...]
     items: tuple[ItemAnswer, ...]
     problem: str = ""
-
-    def with_texts(self, made: Callable[[str], str]) -> Answer:
-        """The answer with every text of it made anew."""
-        return replace(
-            self,
-            findings=tuple(_with_texts(finding, made) for finding in self.findings),
-            items=tuple(replace(item, note=made(item.note)) for item in self.items),
-        )
-
-
-def _with_texts(finding: Finding, made: Callable[[str], str]) -> Finding:
-    return replace(
-        finding,
-        quote=made(finding.quote),
-        title=made(finding.title),
-        body=made(finding.body),
-        suggestion=made(finding.suggestion),
-    )
 
 
 def divided(answer: Answer, checklists: Sequence[str]) -> Mapping[str, Answer]:

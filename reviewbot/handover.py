@@ -38,13 +38,14 @@ def handed_over(report: Report, pull: PullRequest, review: Review) -> Report:
     claimed = anchors.place_again(files, report.findings, lines)
     found = anchors.place(files, review.screening.credentials, lines)
     findings = merge((*found, *claimed))
-    return replace(
+    made = replace(
         report,
         status="incomplete" if gap and report.status != "failed" else report.status,
         base=review.change.base,
         findings=tuple(ranked(above_threshold(each, review.config) for each in findings)),
         coverage=covered,
     )
+    return made.with_texts(review.redactor.text)
 
 
 def _check_target(report: Report, pull: PullRequest) -> None:

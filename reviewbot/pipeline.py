@@ -158,7 +158,7 @@ def review_change(
             fallbacks=review.config.fallback_models,
         )
         for outcome in answers:
-            outcomes.append(outcome.redacted(review.redactor))
+            outcomes.append(outcome)
             listen(outcome, len(outcomes), len(prepared))
     except KeyboardInterrupt:
         raise _interrupted(outcomes, len(prepared)) from None
@@ -204,7 +204,7 @@ def without_answers(review: Review, error: GatewayError) -> Report:
 def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Report:
     """The report of a review, from how its requests ended."""
     findings = _findings(review, outcomes)
-    return Report(
+    made = Report(
         version=1,
         status=_status(review, outcomes),
         repository=None,
@@ -219,6 +219,7 @@ def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Repor
         usage=_total(outcomes, seconds),
         warnings=tuple(_warnings(review, outcomes, findings)),
     )
+    return made.with_texts(review.redactor.text)
 
 
 def _warnings(

@@ -121,7 +121,7 @@ def test_the_frame_cannot_be_replaced(name: str) -> None:
         (
             "title: Licences",
             "title: [",
-            'while parsing a flow sequence in "<unicode string>", line 2',
+            "expected ',' or ']', but got ':' (line 4, column 9)",
         ),
         ("title: Licences", "titel: Licences", "title: Field required"),
         ("title: Licences", "title: L\nsevrity: low", "sevrity: Extra inputs are not permitted"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import string
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from builders import added_file, claim, diff, file_diff
+from builders import added_file, claim, diff, file_diff, key, token
 from conftest import Repo
 
 from reviewbot import change, config, pipeline
@@ -21,21 +19,6 @@ from reviewbot.pipeline import Review
 from reviewbot.redaction import Redactor, shipped
 from reviewbot.screening import SECRETS, Screening, screen
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection, select
-
-
-def token(seed: int = 1) -> str:
-    """Of a form that GitHub gives out; not one of them is real."""
-    letters = random.Random(seed).choices(string.ascii_letters + string.digits, k=36)
-    return "gh" + "p_" + "".join(letters)
-
-
-def key(lines: int = 6) -> list[str]:
-    """A private key in PEM."""
-    word = "PRIVATE" + " KEY"
-    source = random.Random(lines)
-    body = ["".join(source.choices(string.ascii_letters + string.digits + "+/", k=64))] * lines
-    return [f"-----BEGIN RSA {word}-----", *body, f"-----END RSA {word}-----"]
-
 
 REDACTOR = Redactor(shipped())
 
