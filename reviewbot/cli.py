@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -48,7 +49,7 @@ def main() -> NoReturn:
     except click.exceptions.Abort:
         _fail("interrupted; nothing is written", 130)
     except click.ClickException as error:
-        error.show()
+        _explain(error)
         sys.exit(UsageError.exit_code)
     except ReviewbotError as error:
         _fail(error.sentences, error.exit_code)
@@ -66,6 +67,17 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, nothing)
 
 
+def _explain(error: click.ClickException) -> None:
+    """What click says of a mistake; what it quotes of the arguments is shown, and does nothing."""
+    said = StringIO()
+    error.show(said)
+    click.echo(harmless(_visible(said.getvalue())), err=True, nl=False)
+
+
+def _visible(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def _fail(message: str, code: int) -> NoReturn:
     _say(message)
     sys.exit(code)
@@ -78,7 +90,7 @@ def _say(message: str) -> None:
 def _show(text: str) -> None:
     from reviewbot.output import Destination  # noqa: PLC0415
 
-    Destination(None, "text").write(text)
+    Destination(None, "text").write(_visible(text))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -666,9 +678,8 @@ def doctor(context: click.Context, /, *, as_json: bool, **options: Any) -> int:
         config_file=options["config_file"],
     )
     diagnosis = examine(request)
-    destination = Destination(None, "text")
-    text = diagnosis.to_json() if as_json else harmless(diagnosis.to_text(destination.style()))
-    destination.write(text)
+    destination = Destination(None, "json" if as_json else "text")
+    destination.write(diagnosis.to_json() if as_json else diagnosis.to_text(destination.style()))
     return diagnosis.exit_code
 
 
