@@ -430,7 +430,10 @@ def _started_by_git(trace: Path) -> Iterator[list[str]]:
 
 
 class Terminal(Door):
-    """`reviewbot diff main`, in the working tree of the branch."""
+    """`reviewbot diff main`, in the working tree of the branch.
+
+    What may be posted from there is the report as Markdown.
+    """
 
     name = "terminal"
     limit = sys.maxsize
@@ -440,9 +443,11 @@ class Terminal(Door):
         self.gateway.calls.clear()
         self.gateway.react = answering(answers)
         _configure(self.repo, attack)
-        arguments = ("diff", *self._what(job, attack))
-        code, log, heard = self._run(arguments, self.repo.folder, job, {})
+        what = self._what(job, attack)
+        code, log, heard = self._run(("diff", *what), self.repo.folder, job, {})
         calls = list(self.gateway.calls)
+        markdown = ("diff", "--format=markdown", *what)
+        _, for_a_wiki, _ = self._run(markdown, self.repo.folder, self._job(), {})
         verdict = re.search(r"^(INCOMPLETE|FAILED)", log, re.MULTILINE)
         return Played(
             code=code,
@@ -450,7 +455,7 @@ class Terminal(Door):
             log=log,
             calls=calls,
             said=(),
-            posted=(),
+            posted=(for_a_wiki,),
             wrote=(),
             left=left_in(job),
             heard=heard,

@@ -25,10 +25,12 @@ from attacks import (
     CANARIES,
     CANARY_FILE,
     DOORS,
+    HOSTILE,
     Attack,
     Door,
     Played,
     Scene,
+    Spot,
     answers,
     at,
     content,
@@ -132,7 +134,7 @@ WRITES = re.compile(
     """,
     re.VERBOSE,
 )
-OUTSIDE = "in the JSON report only|without a comment at the lines"
+OUTSIDE = "in the JSON report only|without a comment at the lines|quotes no line of the change"
 
 
 def no_crash(played: Played) -> None:
@@ -253,7 +255,7 @@ def holds(played: Played, asserts: Sequence[str]) -> None:
             assert not _search(pattern, text)
     for pattern in matches(asserts, "stdout_not"):
         assert not _search(pattern, played.log)
-    if "max_len" in asserts and played.posted:
+    if "max_len" in asserts and played.limit < sys.maxsize:
         assert any("JSON report" in text for text in texts)
 
 
@@ -344,3 +346,42 @@ def test_an_injection_of_the_corpus(
     attack: Attack, door: Door, without: Played, tmp_path: Path
 ) -> None:
     play(attack, door, without, tmp_path)
+
+
+# --- hostile answers ----------------------------------------------------------------------------
+
+
+def hostile_answer(case: Hostile, spot: Spot) -> str | bytes:
+    """The answer in which the value stands where it is meant to."""
+    value: Any = case.value
+    if case.where == "raw":
+        assert isinstance(value, str | bytes)
+        return value
+    if case.where == "summary":
+        return content(HOSTILE, [at(spot, title=value)], note=value)
+    if case.where in ("path", "line"):
+        lost = {"line": {"line": value, "end_line": value, "quote": ""}, "path": {"path": value}}
+        return content(HOSTILE, [at(spot), at(spot, title=ASTRAY, body=ASTRAY, **lost[case.where])])
+    return content(HOSTILE, [at(spot, **{case.where: value})])
+
+
+ASTRAY = "This one has no place."
+
+
+def dropped(played: Played, door: Door) -> None:
+    """What has no place is at no line; all else is, and it is said that there is more."""
+    assert len(played.said) == (0 if door.name == "terminal" else 2)
+    assert not any(ASTRAY in said.body for said in played.said)
+    assert re.search(OUTSIDE, "\n".join((played.log, *played.posted)))
+
+
+@with_corpus
+@pytest.mark.parametrize("case", list(_hostile()), ids=lambda case: case.id)
+def test_a_hostile_answer_of_the_corpus(case: Hostile, door: Door) -> None:
+    scene = Scene.of(THE_DIFF)
+    played = door.play(answers(scene, hostile_answer(case, scene.spots[1])))
+    holds(played, case.asserts)
+    if "dropped" in case.asserts:
+        dropped(played, door)
+    if case.where == "raw":
+        assert played.status == "incomplete"
