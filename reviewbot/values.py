@@ -49,7 +49,7 @@ def is_literal(value: str) -> bool:
 
 def is_password(value: str) -> bool:
     """Could a person have chosen it, or a generator made it, as a password?"""
-    if len(value) < 6 or not is_literal(value) or _EXPRESSION.fullmatch(value) or " " in value:
+    if len(value) < 6 or not is_literal(value) or _is_code(value) or " " in value:
         return False
     classes = sum(
         any(map(test, value)) for test in (str.isalpha, str.isdigit, lambda c: not c.isalnum())
@@ -61,7 +61,7 @@ def is_password(value: str) -> bool:
 
 def is_token(value: str) -> bool:
     """Could a machine have made it?"""
-    if len(value) < 8 or not is_literal(value) or _EXPRESSION.fullmatch(value) or " " in value:
+    if len(value) < 8 or not is_literal(value) or _is_code(value) or " " in value:
         return False
     if not any(c.isdigit() for c in value):
         return _mixed(value)
@@ -83,6 +83,11 @@ def decoded(value: str) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return ""
     return text if all(c.isprintable() or c in "\r\n\t" for c in text) else ""
+
+
+def _is_code(value: str) -> bool:
+    """An expression: names with dots, a call, an index."""
+    return bool(_EXPRESSION.fullmatch(value)) and (_changes(value) < 0.3 or value[-1] in ")]}(;,")
 
 
 def _is_said(value: str) -> bool:
