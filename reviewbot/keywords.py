@@ -11,7 +11,7 @@ class Keywords:
     """Finds each of many words wherever it stands, also one within another.
 
     Args:
-        words: not empty, in lower case.
+        words: in lower case, none of them empty.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ def _alternatives(words: Iterable[str]) -> str:
         node = tree
         for letter in word:
             node = node.setdefault(letter, {})
-    return _branches(tree)
+    return _branches(tree) if tree else "(?!)"
 
 
 def _branches(tree: dict[str, Any]) -> str:

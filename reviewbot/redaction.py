@@ -32,6 +32,9 @@ _ALWAYS = {
     *("LITELLM_API_KEY", "LITELLM_MASTER_KEY", "OPENAI_API_KEY", "CODER_SESSION_TOKEN"),
     *("GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN"),
 }
+_SHORTEST_KNOWN = 6  # of their values; shorter ones would vanish from ordinary text too
+_SHORTEST = 8  # of other values
+_URL_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]{6,})@")
 _SECRET_WORD = re.compile(
     r"TOKEN|KEY|SECRET|PASSW|PASS|PWD|CREDENTIAL|AUTH|DSN|PRIVATE|JWT|COOKIE|WEBHOOK"
 )
@@ -143,20 +146,24 @@ class Redactor:
 
 
 def own_values(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The secrets among the values of an environment, by the names of its variables."""
+    """The secrets among the values of an environment, by the names of its variables.
+
+    Of a value of several lines each counts, and of a URL the password.
+    """
     found = {
-        part
+        line.strip()
         for name, value in environment.items()
-        for part in value.split("\n")
-        if _is_own(name, part.strip())
+        for line in value.splitlines()
+        if _is_own(name, line.strip())
     }
-    return tuple(sorted(part.strip() for part in found))
+    passwords = (_URL_PASSWORD.search(value) for value in environment.values())
+    return tuple(sorted(found | {match[1] for match in passwords if match}))
 
 
 def _is_own(name: str, value: str) -> bool:
     if name in _ALWAYS:
-        return len(value) >= 6
-    if len(value) < 8 or _PLAIN.fullmatch(value):
+        return len(value) >= _SHORTEST_KNOWN
+    if len(value) < _SHORTEST or _PLAIN.fullmatch(value):
         return False
     return bool(_SECRET_NAME.search(name.upper())) or (
         bool(_SECRET_WORD.search(name.upper())) and is_password(value)

@@ -18,6 +18,9 @@ from reviewbot.values import SHAPES, entropy
 
 SHIPPED = Path(__file__).parent / "secrets.toml"
 
+# Characters of a value that are looked at: more say nothing new, and would cost time.
+JUDGED = 200
+
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TARGETS = ("secret", "match", "line")
 _FILE_KEYS = ("title", "description", "minVersion", "extend", "rules", "allowlists", "allowlist")
@@ -87,27 +90,26 @@ class Rule:
             place: where a keyword begins.
             path: the file.
         """
-        for match in self._matches(text, place):
+        start, end = line_around(text, place)
+        line = text[start:end]
+        for match in self._matches(text, place, line):
             group = self.group or next((n for n, got in enumerate(match.groups(), 1) if got), 0)
             secret = (match[group] or "").replace(BLOT, "")
-            if self._counts(secret) and not self._allowed(match, secret, path):
-                yield match.span(group)
+            found = {"secret": secret, "match": match[0], "line": line}
+            if self._counts(secret) and not any(e.names(found, path) for e in self.allowlists):
+                offset = 0 if self.shape else start
+                yield match.start(group) + offset, match.end(group) + offset
 
-    def _matches(self, text: str, place: int) -> Iterable[re.Match[str]]:
+    def _matches(self, text: str, place: int, line: str) -> Iterable[re.Match[str]]:
         pattern = compiled(self.regex)
         if not self.shape:
-            return pattern.finditer(text, *line_around(text, place))
+            return pattern.finditer(line)
         match = pattern.match(text, place)
         return (match,) if match else ()
 
-    def _allowed(self, match: re.Match[str], secret: str, path: str) -> bool:
-        start, end = line_around(match.string, match.start())
-        found = {"secret": secret, "match": match[0], "line": match.string[start:end]}
-        return any(each.names(found, path) for each in self.allowlists)
-
     def _counts(self, secret: str) -> bool:
-        shaped = not self.shape or SHAPES[self.shape](secret)
-        return shaped and (not self.entropy or entropy(secret) > self.entropy)
+        shaped = not self.shape or SHAPES[self.shape](secret[:JUDGED])
+        return shaped and (not self.entropy or entropy(secret[:JUDGED]) > self.entropy)
 
 
 def line_around(text: str, place: int) -> tuple[int, int]:
@@ -145,7 +147,9 @@ def read_rules(name: str, text: str) -> tuple[Rule, ...]:
         raise ConfigError(f"{name} is no TOML: {error}") from error
     rules = _rules(name, content)
     for rule in rules:
-        _pattern(f"{name}: rule '{rule.id}'", rule.regex)
+        place = f"{name}: rule '{rule.id}'"
+        if rule.group > _pattern(place, rule.regex).groups:
+            raise ConfigError(f"{place} has no group {rule.group}")
     return rules
 
 
