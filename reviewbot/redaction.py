@@ -173,7 +173,7 @@ def _is_own(name: str, value: str) -> bool:
 def _forms(value: str) -> Iterator[str]:
     """The value, and what usual encodings make of it, in whatever they stand."""
     raw = value.encode("utf-8", "surrogateescape")
-    yield from (value, value[::-1], quote(value, safe=""), raw.hex(), raw.hex().upper())
+    yield from (value, value[::-1], quote(raw, safe=""), raw.hex(), raw.hex().upper())
     for shift in range(3):
         coded = base64.b64encode(bytes(shift) + raw).decode()
         # The characters that hold bits of this value alone.

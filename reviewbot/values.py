@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import re
 from collections import Counter
@@ -21,7 +20,7 @@ _REFERENCE = re.compile(
     r"""[$%@&*!]?[A-Z_][A-Z0-9_]*%? | \$[a-z_][a-z_]*\)?;? | \$\w+\$?
       | .*(?: \$\{ | \{\{ | \$\( | \#\{ | <% | %\( | \$\[ ).*
       | .*\{[\w.\[\]()"'!:]*\}.* | .*%[sdrv@](?![A-Za-z0-9]).*
-      | [0-9]+(?:[.,:/-][0-9]+)+ | <.* | \[.* | \(.* | [*.•_x#?-]+
+      | [0-9]+(?:[.,:/-][0-9]+)+ | \#[0-9A-Fa-f]{3,8};? | <.* | \[.* | \(.* | [*.•_x#?-]+
       | (?:~|\.{1,2})?/.* | [a-z][a-z0-9+.-]*://.* | arn:.* | [A-Z]:\\.*
     """,
     re.VERBOSE,
@@ -33,9 +32,9 @@ _EXPRESSION = re.compile(
     """,
     re.VERBOSE,
 )
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SAID = re.compile(
-    r"pass(?:word|wd|phrase)?|pwd|pw|secret|token|key|test(?:ing)?|user(?:name)?|admin|root|null|none"
+    r"pass(?:word|wd|phrase)?|pwd|pw|secret|token|key|test(?:ing)?|(?:user)?name|user|admin|root|null|none"
     r"|undefined|true|false|nil|foo(?:bar)?|bar|baz|abc|123(?:4(?:5(?:6(?:7(?:8(?:9)?)?)?)?)?)?|todo"
     r"|[0-9]{1,3}|default|sample|fake|mock|string|my|the|an?|some|your|value|here|new|old|invalid|valid|wrong"
 )
@@ -102,7 +101,7 @@ def decoded(value: str) -> str:
     plain = value.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         text = base64.b64decode(plain + "=" * (-len(plain) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return ""
     return text if all(c.isprintable() or c in "\r\n\t" for c in text) else ""
 
@@ -116,7 +115,7 @@ def _is_code(value: str) -> bool:
 
 def _is_said(value: str) -> bool:
     """Is each part a word that people write where a secret would be?"""
-    parts = [part.lower() for part in _PART.findall(value) if part.isalnum()]
+    parts = [part.lower() for part in _PART.findall(value)]
     return not all(map(str.isdigit, parts)) and all(_SAID.fullmatch(part) for part in parts)
 
 

@@ -107,6 +107,13 @@ def test_credentials_within_base64() -> None:
         "commit 7ff4d84c825120f265ff096a20904826038229a3",
         '"integrity": "sha512-' + "aB3/" * 21 + 'aB==",',
         "import { passwordValidator as validator2 } from './password';",
+        '<PackageReference Include="Tokens" PublicKeyToken="b77a5c561934e089" />',
+        'public_key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE7x2"',
+        "amqp://guest:guest@localhost",
+        "  password = var.db_password_v2",
+        "  password: z.string().min(8).max(64),",
+        "docker run -e POSTGRES_PASSWORD image:1.2.3",
+        "  --token-color: #a1b2c3;",
         '<input type="password" name="password" id="password1" placeholder="Password" />',
     ],
 )
@@ -256,7 +263,7 @@ def test_spots_are_sorted_and_apart_and_within_lines(text: str) -> None:
 def test_no_text_is_a_trap(piece: str) -> None:
     """A pattern that can blow up would hang here."""
     line = piece * (4_000 // len(piece) or 1)
-    text = (line + "\n") * (100_000 // len(line))
+    text = (line + "\n") * (20_000 // len(line))
     assert REDACTOR.text(text).count("\n") == text.count("\n")
 
 
@@ -319,6 +326,12 @@ def test_every_kind_can_be_said() -> None:
         assert REDACTOR.is_credential(rule.id)
     assert not REDACTOR.is_credential("line")
     assert REDACTOR.describe("github-token") == "a GitHub token"
+
+
+def test_letters_that_only_some_alphabets_fold_do_not_trip_it() -> None:
+    assert (
+        REDACTOR.text("Basic \u017f\u212a\u017f\u212a1234") == "Basic \u017f\u212a\u017f\u212a1234"
+    )
 
 
 def test_every_shipped_rule_compiles() -> None:
