@@ -13,18 +13,21 @@ _SHORTEST_PASSWORD = 6
 _SHORTEST_TOKEN = 8
 _SHORTEST_LETTERS = 10  # of a value without digits or signs
 # How often, a character, random text changes between sorts of characters, and words do not: text
-# with digits, names with dots, letters alone.
-_RANDOM, _RANDOM_NAME, _RANDOM_LETTERS = 0.2, 0.3, 0.42
+# with digits, names with dots.
+_RANDOM, _RANDOM_NAME = 0.2, 0.3
+_PIECE, _FEWEST_PIECES = 2.9, 4  # length and number of what capitals divide random letters into
+_VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 # What stands for a value that is elsewhere: $NAME, ${…}, {{…}}, <…>, %(…)s, %NAME%, a path, a URL.
 _REFERENCE = re.compile(
-    r"""[$%@&*!]?[A-Z_][A-Z0-9_]*%? | \$[a-z_][a-z_]*\)?;? | \$\w+\$?
+    r"""[$%@&*!]?[A-Z_]*_[A-Z0-9_]*%? | \$[a-z_][a-z_]*\)?;?
       | .*(?: \$\{ | \{\{ | \$\( | \#\{ | <% | %\( | \$\[ ).*
-      | .*\{[\w.\[\]()"'!:]*\}.* | .*%[sdrv@](?![A-Za-z0-9]).*
+      | .*\{[\w.\[\]()"'!:]*\}.* | .*%(?:[sdrv@](?![A-Za-z0-9])|[0-9]*\.[0-9]*[df]).*
       | [0-9]+(?:[.,:/-][0-9]+)+ | \#[0-9A-Fa-f]{3,8};? | <.* | \[.* | \(.* | [*.•_x#?-]+
       | (?:~|\.{1,2})?/.* | [a-z][a-z0-9+.-]*://.* | arn:.* | [A-Z]:\\.*
     """,
     re.VERBOSE,
 )
+_VARIABLE = re.compile(r"\$\w+|[$%@&*!]?[A-Z][A-Z0-9]*%?")
 # An expression of code: a name with dots or arrows, a call, an index.
 _EXPRESSION = re.compile(
     r"""[!&*]*+[A-Za-z_$][\w$]*+(?: (?: \.|->|::|\?\. ) [A-Za-z_$][\w$]*+ )++ (?: [(\[{;,)]  .* )?
@@ -127,12 +130,13 @@ def _is_words(value: str) -> bool:
 
 
 def _mixed(value: str) -> bool:
-    """Letters of both cases, not as in camelCase."""
-    return (
-        len(value) >= _SHORTEST_LETTERS
-        and value.isascii()
-        and value.isalpha()
-        and _changes(value) >= _RANDOM_LETTERS
+    """Letters of both cases, in shorter pieces than the words of camelCase, or with no vowels."""
+    if not (value.isascii() and value.isalpha() and len(value) >= _SHORTEST_LETTERS):
+        return False
+    parts = _PART.findall(value)
+    odd = sum(not _VOWEL.search(part) for part in parts if len(part) > 1)
+    return len(parts) >= _FEWEST_PIECES and (
+        len(value) <= _PIECE * len(parts) or odd * 2 >= len(parts)
     )
 
 
