@@ -26,8 +26,8 @@ from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
 from reviewbot.models import Attempt, Limits, Model, Question, Reply, Usage
+from reviewbot.quoting import quoted
 from reviewbot.refusals import Refusal, elsewhere, is_about_the_key, refusal
-from reviewbot.text import visible
 from reviewbot.unreachable import unreachable
 
 if TYPE_CHECKING:
@@ -356,9 +356,7 @@ class Gateway:
         return self._clean(message or error.message)
 
     def _clean(self, said: object) -> str:
-        """One short line without the key."""
-        line = visible(" ".join(str(said).split()))
-        return line.replace(self.endpoint.key, "[key]")[:200]
+        return quoted(said, self.endpoint.key)
 
     def _known_models(self, wrong: str) -> str:
         names = sorted(self._models)
@@ -407,7 +405,7 @@ def knock(address: Address, url: str, timeout: float) -> Knock:
     except httpx2.TimeoutException:
         raise _silent(address.host) from None
     except httpx2.RequestError as error:
-        raise _unreachable(address, error, visible(" ".join(str(error).split()))[:200]) from None
+        raise _unreachable(address, error, quoted(error)) from None
     if response.is_redirect:
         raise elsewhere(address.host, response.status_code)
     try:

@@ -19,6 +19,7 @@ FLOORS = (
     {"crash", "rules"},
     {"rulebook"},
     {"redaction", "personal"},
+    {"quoting"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
