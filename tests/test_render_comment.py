@@ -9,7 +9,8 @@ import pytest
 from builders import comment
 from hypothesis import given
 from hypothesis import strategies as st
-from test_markup import TEXTS, assert_inert, in_code, said
+from inert import assert_inert, in_code, said
+from test_markup import TEXTS
 
 from reviewbot import marker
 from reviewbot.findings import Severity

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from builders import comment
 from hypothesis import given, settings
+from inert import assert_inert, in_code, said, tokens
 from sample_report import REPORT as HOSTILE
-from test_markup import TEXTS, assert_inert, in_code, said, tokens
+from test_markup import TEXTS
 
 from reviewbot import marker
 from reviewbot.anchors import Comment
@@ -197,11 +198,11 @@ def test_golden(
 
 
 def shown(text: str) -> str:
-    """A summary without the tags that are ours."""
+    """A summary without the tags and the links that are ours."""
     text = text.split(" -->\n", 1)[-1]
     for tag in ("details", "summary", "sub"):
         text = text.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
-    return text.replace("<br>", "")
+    return text.replace("<br>", "").replace("](https://forge.example/", "")
 
 
 def test_a_clean_review_is_a_few_lines() -> None:
