@@ -81,9 +81,11 @@ def block(text: str, limit: int | None = None) -> str:
         text: Markdown.
         limit: characters that the result may have: what is cut off is said to be.
     """
-    made = _block(text)
-    if limit is None or len(made) <= limit:
-        return made
+    text = text.rstrip()
+    if limit is None or len(text) <= limit:
+        made = _block(text)
+        if limit is None or len(made) <= limit:
+            return made
     size = limit
     while size:
         made = f"{_block(text[:size])}\n\n{CUT}"

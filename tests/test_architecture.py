@@ -16,7 +16,7 @@ ROOT = Path(reviewbot.__file__).parent
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
-    {"accounts", "roster", "connections"},
+    {"accounts", "roster", "connections", "notation"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history"},
     {"change", "prompt", "report", "meter", "gateway", "house", "management"},

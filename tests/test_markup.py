@@ -148,8 +148,18 @@ def test_hidden_text_is_not_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["`" * 9, "a`" * 9, "[a](" * 9, "@a-" * 9, "www.]" * 9, "/.#&" * 9]
+    "text",
+    [
+        *("`" * 9, "a`" * 9, "[a](" * 9, "@a-" * 9, "www.]" * 9, "/.#&" * 9, "a." * 9),
+        " ".join("`" * n for n in range(1, 20)),
+    ],
 )
 def test_a_long_line_is_read_in_one_go(text: str) -> None:
     long = text * 5_000
     assert len(markup.line(long)) >= len(long)
+
+
+def test_code_spans_of_all_lengths_are_read_in_one_go() -> None:
+    runs = ["`" * n for n in range(1, 1_000)]
+    assert markup.line(" ".join(runs)) == " ".join(r"\`" * len(run) for run in runs)
+    assert markup.line("`x` ``y ```") == r"`x` \`\`y \`\`\`"
