@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test lint format docs bench fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +35,10 @@ docs: .venv/dev ## write the generated pages of docs/ anew
 bench: .venv/dev ## measure speed, memory and size
 	$(BIN)/python -m bench
 
+fuzz: .venv/fuzz ## look for input that breaks something, a minute for each property
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.speed
+
 clean: ## remove what make has made
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -50,4 +54,8 @@ clean: ## remove what make has made
 
 .venv/dev: .venv/program
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+.venv/fuzz: .venv/dev
+	$(BIN)/python -m pip install --quiet --group fuzz
 	@touch $@

@@ -52,7 +52,6 @@ _TOKEN = re.compile(
   | (?P<escape> \\[!-/:-@\[-`{{-~] )
   | (?P<backslash> \\(?=.) )
   | (?P<bracket> [!\[](?=\[) )
-  | (?P<formula> \$(?=`) )
     """,
     re.VERBOSE,
 )
@@ -210,10 +209,10 @@ class _TickRuns:
 
 
 def _joined(parts: Iterable[str]) -> str:
-    """The parts in a row, with a blank where two code spans would become one."""
+    """The parts in a row, with a blank where two code spans would be one, or a formula begin."""
     joined: list[str] = []
     for part in parts:
-        if joined and joined[-1].endswith("`") and part.startswith("`"):
+        if joined and joined[-1].endswith(("`", "$")) and part.startswith("`"):
             joined.append(" ")
         joined.append(part)
     return "".join(joined)
@@ -245,5 +244,4 @@ _INERT: dict[str, Callable[[str], str]] = {
     "escape": str,
     "backslash": _backslashed,
     "bracket": _backslashed,
-    "formula": lambda text: f"{text} ",
 }

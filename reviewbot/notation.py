@@ -21,6 +21,13 @@ _MOST_DOTS = 1_000  # in one line of TOML, as a key of so many parts has them
 _NESTING = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
+# A date that is none, and what a tag as in `!!int x` or `!!bool x` makes of the wrong text.
+_YAML_ERRORS = (
+    *(yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError),
+    RecursionError,
+)
+
+
 class _Loader(yaml.SafeLoader):
     """YAML without merge keys (`<<`): each can double what came before."""
 
@@ -43,7 +50,7 @@ def from_yaml(where: str, text: str) -> object:
         raise ConfigError(f"{where}: more than {_DEEPEST} brackets are open at once")
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
+    except _YAML_ERRORS as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
 
 

@@ -73,10 +73,11 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 # A CI runner obeys lines of a job's log that begin with two colons, or have `##[` in them, and its
 # comparisons pass over characters that show nothing: so more is broken up than what looks so.
 _BEGINNING = re.compile(r"(?:^|(?<=\r))[^\w\r\n]+", re.MULTILINE)
+_LONE_COLON = re.compile(":(?! )")
 _OLD_COMMAND = re.compile(r"(#[^\w\s#\[]*)\[")
 
 
 def harmless(text: str) -> str:
     """Text of any origin for the log of a job, where no line of it is taken for a command."""
-    text = _BEGINNING.sub(lambda match: match[0].replace(":", ": "), text)
+    text = _BEGINNING.sub(lambda match: _LONE_COLON.sub(": ", match[0]), text)
     return _OLD_COMMAND.sub(r"\1 [", text)

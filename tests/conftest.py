@@ -16,6 +16,7 @@ from wire import Wire
 from wire import serving as answering
 
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=10_000)
 settings.load_profile("untimed")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from builders import comment
+from hostile import MARKUP
 from hypothesis import given, settings
 from inert import assert_inert, in_code, said, tokens
 from sample_report import REPORT as HOSTILE
-from test_markup import TEXTS
 
 from reviewbot import marker
 from reviewbot.anchors import Comment
@@ -299,7 +299,7 @@ def test_texts_give_way_to_rows_and_checklists_to_texts() -> None:
 
 
 @settings(max_examples=60)
-@given(TEXTS, TEXTS, TEXTS)
+@given(MARKUP, MARKUP, MARKUP)
 def test_any_text_stays_text(title: str, body: str, reason: str) -> None:
     made = report(
         replace(ADRIFT, title=title, body=body, path=f"a{reason}", anchor_note=reason),
