@@ -23,7 +23,7 @@ from reviewbot import checklists, config, findings, marker, markup, text
 from reviewbot.anchors import place, place_again
 from reviewbot.commands import addressed, commands
 from reviewbot.context import enclosing
-from reviewbot.diff import FileDiff, parse
+from reviewbot.diff import FileDiff, decode, parse
 from reviewbot.errors import AnswerError, ConfigError, DiffError, UsageError
 from reviewbot.records import read_diff
 from reviewbot.report import from_json
@@ -89,7 +89,7 @@ def assert_usable(answer: findings.Answer) -> None:
 def test_findings_are_placed_on_lines_of_the_diff(
     lines: list[str], claims: list[tuple[str, int, int, str]]
 ) -> None:
-    lines = [line.replace("\n", "") for line in lines]
+    lines = [decode(raw(line.replace("\n", "")).read()) for line in lines]
     file = added_file("x", lines) if lines else file_diff("x")
     made = [
         claim(path="x" if number % 2 else path, line=number, end_line=end, quote=quote)
