@@ -11,6 +11,7 @@ from itertools import islice, takewhile
 
 from reviewbot.diff import REMOVED, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
+from reviewbot.placeholders import PLACEHOLDER
 from reviewbot.text import digest, squeezed, visible
 
 FRAME_MARGIN = 2  # lines shown above and below a finding
@@ -338,11 +339,13 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
         fingerprint=digest("unanchored", claim.checklist, file.path, claim.finding.item),
     )
     if found.spot is None:
-        return replace(comment, suggestion="", anchor_note=_without_suggestion(comment))
+        return _without_suggestion(comment, _FITS_NOWHERE)
     first, last = found.lines[0], found.lines[-1]
     side = _side(first)
     if side == "old" or found.cut:
-        comment = replace(comment, suggestion="", anchor_note=_without_suggestion(comment))
+        comment = _without_suggestion(comment, _FITS_NOWHERE)
+    elif any(map(PLACEHOLDER.search, (comment.suggestion, *(line.text for line in found.lines)))):
+        comment = _without_suggestion(comment, _TAKEN_OUT)
     return replace(
         comment,
         line=first.old if side == "old" else first.new,
@@ -358,10 +361,16 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
     )
 
 
-def _without_suggestion(comment: Comment) -> str:
-    """The note for a comment whose suggestion has no lines that it could replace."""
-    left_out = "its suggestion fits no lines of the new version" if comment.suggestion else ""
-    return "; ".join(filter(None, (comment.anchor_note, left_out)))
+_FITS_NOWHERE = "its suggestion fits no lines of the new version"
+_TAKEN_OUT = "its suggestion is about text that was taken out before the model saw it"
+
+
+def _without_suggestion(comment: Comment, why: str) -> Comment:
+    """The comment with a note of why nobody can be offered its suggestion."""
+    if not comment.suggestion:
+        return comment
+    note = "; ".join(filter(None, (comment.anchor_note, why)))
+    return replace(comment, suggestion="", anchor_note=note)
 
 
 def _locate(finding: Finding, lines: _Lines) -> _Place:
@@ -449,6 +458,6 @@ def _dropped(claim: Claim) -> Comment:
     return replace(
         _bare(claim),
         state="dropped",
-        drop_reason="its path is not in the diff",
+        drop_reason="its file was not read",
         fingerprint=digest("dropped", claim.checklist, claim.finding.path, claim.finding.item),
     )

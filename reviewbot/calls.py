@@ -21,7 +21,7 @@ from reviewbot.errors import (
 )
 from reviewbot.findings import Answer, divided, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
-from reviewbot.models import Model, Reply, Usage
+from reviewbot.models import Model, Question, Reply, Usage
 from reviewbot.prompt import Request
 from reviewbot.text import fenced
 
@@ -36,17 +36,7 @@ class Asker(Protocol):
     def model(self, name: str) -> Model:
         """What is known about a model."""
 
-    def ask(
-        self,
-        model: str,
-        messages: list[dict[str, object]],
-        *,
-        purpose: str,
-        answer_tokens: int,
-        deadline: float,
-        opened: Callable[[], None] = ...,
-        patient: bool = ...,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """Send one prompt and wait for the whole answer."""
 
 
@@ -299,15 +289,16 @@ class _Flight:
         *,
         patient: bool = True,
     ) -> Reply:
-        return self._gateway.ask(
-            request.model,
-            messages,
+        question = Question(
+            model=request.model,
+            messages=messages,
             purpose=request.checklist,
             answer_tokens=request.answer_tokens,
             deadline=self._deadline,
             opened=opened,
             patient=patient,
         )
+        return self._gateway.ask(question)
 
 
 def _keeps(answer: Answer, text: str) -> bool:

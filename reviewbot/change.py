@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reviewbot.diff import SUBMODULE, Diff, FileDiff, decode, parse
 from reviewbot.git import Repository
@@ -21,13 +21,29 @@ GUIDES = (
 )
 
 
+MOST_MESSAGES = 20  # of commits; more tell a story, not an intent
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the authors say of their change; nothing of it need be true.
+
+    `messages` are those of its commits, the newest first.
+    """
+
+    title: str = ""
+    description: str = ""
+    messages: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change and its surroundings.
 
     `base` and `head` are commit ids, None where there is no commit (a working tree, a patch).
     `name` says in words what is compared. `lines` gives the lines of a file's new version, without
-    their LF; none where they cannot be had. `guides` are the team's documents at the base.
+    their LF, and `old_lines` those of its old one; none where they cannot be had. `guides` are the
+    team's documents at the base.
     """
 
     name: str
@@ -37,17 +53,23 @@ class Change:
     lines: Callable[[FileDiff], Sequence[str]]
     guides: Mapping[str, str]
     attributes: Mapping[tuple[str, str], str]
+    intent: Intent = field(default_factory=Intent)
+    old_lines: Callable[[FileDiff], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Two trees to compare, by full ids, and what they are in words."""
+    """Two trees to compare, by full ids, and what they are in words.
+
+    `commits` are those whose messages tell of the change.
+    """
 
     name: str
     base: str
     head: str
     base_commit: str | None
     head_commit: str | None
+    commits: Sequence[str] = ()
 
 
 def from_patch(name: str, lines: Iterable[bytes]) -> Change:
@@ -67,10 +89,10 @@ def from_repository(repository: Repository, span: Span) -> Change:
     """
     diff = repository.diff(span.base, span.head)
 
-    def lines(file: FileDiff) -> Sequence[str]:
-        if not file.new_oid or file.new_mode == SUBMODULE:
+    def lines(oid: str, mode: str) -> Sequence[str]:
+        if not oid or mode == SUBMODULE:
             return ()
-        text = decode(repository.read(file.new_oid) or b"")
+        text = decode(repository.read(oid) or b"")
         return text.removesuffix("\n").split("\n") if text else ()
 
     paths = [file.path for file in diff.files]
@@ -79,9 +101,11 @@ def from_repository(repository: Repository, span: Span) -> Change:
         base=span.base_commit,
         head=span.head_commit,
         diff=diff,
-        lines=lines,
+        lines=lambda file: lines(file.new_oid, file.new_mode),
+        old_lines=lambda file: lines(file.old_oid, file.old_mode),
         guides=_guides(repository, span.base),
         attributes=repository.attributes(paths, ATTRIBUTES, tree=span.base),
+        intent=Intent(messages=tuple(filter(None, map(repository.message, span.commits)))),
     )
 
 
@@ -108,11 +132,12 @@ def branch(repository: Repository, base: str | None, head: str | None) -> Span:
     base_commit = repository.resolve(base_name)
     head_commit = repository.resolve(head or "HEAD")
     start = repository.merge_base(base_commit, head_commit)
+    commits = repository.commits(start, head_commit, MOST_MESSAGES)
     shown = base_name.removeprefix("refs/heads/").removeprefix("refs/remotes/")
     if head is not None:
-        return Span(f"{shown}...{head}", start, head_commit, start, head_commit)
+        return Span(f"{shown}...{head}", start, head_commit, start, head_commit, commits)
     tree = repository.snapshot(working_tree=True)
-    return Span(f"{shown}...working tree", start, tree, start, None)
+    return Span(f"{shown}...working tree", start, tree, start, None, commits)
 
 
 def uncommitted(repository: Repository) -> Span:
@@ -137,7 +162,7 @@ def commit(repository: Repository, revision: str) -> Span:
     """
     head = repository.resolve(revision)
     base = repository.parent(head)
-    return Span(f"commit {revision}", base, head, base, head)
+    return Span(f"commit {revision}", base, head, base, head, [head])
 
 
 def _last_commit(repository: Repository) -> tuple[str, str | None]:

@@ -72,6 +72,30 @@ class AuditLog(BaseModel):
     ] = 30
 
 
+def _switch(value: object) -> object:
+    """To YAML, on and off are the same as true and false."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+class Redaction(BaseModel):
+    """What is taken out before anything is sent, beside credentials; these always are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pii: Annotated[
+        Literal["mask", "off"],
+        Field(
+            description="whether e-mail addresses, phone numbers, IBANs, card numbers and national "
+            "ids are taken out, too"
+        ),
+        BeforeValidator(_switch),
+    ] = "mask"
+    never_send: Annotated[
+        tuple[str, ...],
+        Field(description="globs of files that are never sent, beside .env and key files"),
+    ] = ()
+
+
 def reason_to_skip(
     auto_review: AutoReview,
     *,
@@ -127,11 +151,6 @@ def _login(name: str) -> str:
 
 def _one_or_many(value: object) -> object:
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-
-
-def _switch(value: object) -> object:
-    """To YAML, on and off are the same as true and false."""
-    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 Effort = Literal["low", "medium", "high"]
@@ -235,6 +254,14 @@ class Config(BaseModel):
         Field(description="log of who had what reviewed, at what price"),
     ] = AuditLog()
 
+    redaction: Annotated[
+        Redaction,
+        Field(
+            description="what never leaves, beside credentials; `.reviewbot/secrets.toml` has the "
+            "repository's own rules for these"
+        ),
+    ] = Redaction()
+
     @property
     def shown_from(self) -> Severity:
         """The least severity that is shown: whatever makes the exit code 1 is."""
@@ -316,7 +343,7 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
 
 
 def _advice(key: str) -> str:
-    nested = (PathInstruction, AutoReview, AuditLog)
+    nested = (PathInstruction, AutoReview, AuditLog, Redaction)
     known = [*Config.model_fields, *(name for model in nested for name in model.model_fields)]
     misspelt = get_close_matches(key, known, n=1, cutoff=0.85)
     if not misspelt and any(word in key.lower() for word in _ENVIRONMENT_ONLY):

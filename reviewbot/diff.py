@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import pairwise
 from typing import NamedTuple
@@ -107,6 +107,10 @@ class FileDiff:
                 f"the diff says +{self.added} -{self.removed}"
             )
 
+    def with_hunks(self, hunks: Iterable[Hunk]) -> FileDiff:
+        """The same file where its lines, as many as before, have other texts."""
+        return replace(self, patch=b"".join(map(_written, hunks)))
+
 
 @dataclass(frozen=True, slots=True)
 class Diff:
@@ -118,6 +122,21 @@ class Diff:
 def decode(raw: bytes) -> str:
     """Text of a name or a line; bytes that are not UTF-8 become surrogate escapes."""
     return raw.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The bytes that `decode` has made this of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _written(hunk: Hunk) -> bytes:
+    """The hunk as it stands in a patch."""
+    old = [line.old for line in hunk.lines if line.old is not None]
+    new = [line.new for line in hunk.lines if line.new is not None]
+    begins = (f"{(numbers or [0])[0]},{len(numbers)}" for numbers in (old, new))
+    header = "@@ -{} +{} @@ {}".format(*begins, hunk.section).rstrip()
+    lines = "".join(f"{line.kind}{line.text}\n" for line in hunk.lines)
+    return encode(f"{header}\n{lines}")
 
 
 def _parse_hunk(raw: bytes, path: str) -> Hunk:

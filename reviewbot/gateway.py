@@ -25,7 +25,7 @@ from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError
 from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
-from reviewbot.models import BYTES_PER_TOKEN, Attempt, Limits, Model, Reply, Usage
+from reviewbot.models import Attempt, Limits, Model, Question, Reply, Usage
 from reviewbot.refusals import Refusal, elsewhere, is_about_the_key, refusal
 from reviewbot.text import visible
 from reviewbot.unreachable import unreachable
@@ -182,27 +182,8 @@ class Gateway:
 
     # --- calls --------------------------------------------------------------------------------
 
-    def ask(
-        self,
-        model: str,
-        messages: list[dict[str, Any]],
-        *,
-        purpose: str,
-        answer_tokens: int,
-        deadline: float,
-        opened: Callable[[], None] = lambda: None,
-        patient: bool = True,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """Send one prompt and wait for the whole answer, trying again where that can help.
-
-        Args:
-            model: its name at the gateway.
-            messages: the chat messages.
-            purpose: what it is for, for the books.
-            answer_tokens: room for the answer.
-            deadline: `time.monotonic()` after which no further try is made.
-            opened: called as soon as the answer begins: what the prompt shares is cached by then.
-            patient: whether to wait for a model that is busy; another may be free.
 
         Raises:
             BusyError: the model is busy, and nobody waits for it.
@@ -210,21 +191,21 @@ class Gateway:
             CallError: this call failed for good.
             GatewayError: no call can succeed: the key, the model or the address is wrong.
         """
-        asked = _Question(model, messages, purpose, answer_tokens, deadline, opened)
         failures = 0
         while True:
             try:
-                return self._measured(asked)
+                return self._measured(question)
             except SchemaError:
-                self._refused_schemas.add(model)
+                self._refused_schemas.add(question.model)
                 continue
             except CallError as error:
-                if error.retry_after is None or (isinstance(error, BusyError) and not patient):
+                impatient = isinstance(error, BusyError) and not question.patient
+                if error.retry_after is None or impatient:
                     raise
                 failures += not error.retry_after  # to be told to wait is no failure
                 delay = error.retry_after or _backoff(failures)
                 delay *= random.uniform(1.0, 1.2)  # noqa: S311 - not a secret
-                if failures >= TRIES or time.monotonic() + delay >= deadline:
+                if failures >= TRIES or time.monotonic() + delay >= question.deadline:
                     raise
                 why = error.message
             self._wait(delay, why)
@@ -236,15 +217,15 @@ class Gateway:
             time.sleep(min(seconds, STEP))
             seconds -= STEP
 
-    def _measured(self, asked: _Question) -> Reply:
+    def _measured(self, asked: Question) -> Reply:
         """Make one attempt within the limits of key and budget, and note what came of it."""
         model = self.model(asked.model)
         given = self.meter.enter(model, asked.input_tokens, asked.answer_tokens, asked.deadline)
         began = time.monotonic()
         usage, status = None, "interrupted"
-        asked.answered, asked.call_id = False, ""
+        seen = _Seen(asked.opened)
         try:
-            reply = self._attempt(asked, given.answer_tokens)
+            reply = self._attempt(asked, given.answer_tokens, seen)
             usage, status = reply.usage, "ok"
             if reply.cut and given.answer_tokens < asked.answer_tokens:
                 reply = replace(reply, cut_by=self.meter.ceiling_words)
@@ -254,14 +235,14 @@ class Gateway:
         else:
             return reply
         finally:
-            self.meter.leave(given, usage, begun=asked.answered)
+            self.meter.leave(given, usage, begun=seen.answered)
             milliseconds = int(1000 * (time.monotonic() - began))
             used = usage or Usage()
             self._noted(
-                Attempt(asked.purpose, asked.model, status, used, milliseconds, asked.call_id)
+                Attempt(asked.purpose, asked.model, status, used, milliseconds, seen.call_id)
             )
 
-    def _attempt(self, asked: _Question, answer_tokens: int) -> Reply:
+    def _attempt(self, asked: Question, answer_tokens: int, seen: _Seen) -> Reply:
         import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
@@ -275,19 +256,19 @@ class Gateway:
             with self._client.chat.completions.with_streaming_response.create(
                 **arguments, timeout=timeout
             ) as raw:
-                asked.call_id = raw.headers.get(CALL_ID, "")
+                seen.call_id = raw.headers.get(CALL_ID, "")
                 if "text/event-stream" in raw.headers.get("content-type", ""):
                     reply = _collect(
-                        (chunk.to_dict(warnings=False) for chunk in raw.parse()), asked.begin
+                        (chunk.to_dict(warnings=False) for chunk in raw.parse()), seen.begin
                     )
                 else:
-                    reply = _collect([self._completion(raw.read())], asked.begin)
+                    reply = _collect([self._completion(raw.read())], seen.begin)
                 cost = models.number(raw.headers.get("x-litellm-response-cost"))
         except (openai.APIError, httpx2.RequestError) as error:
             if isinstance(error, openai.APIStatusError):
-                asked.call_id = error.response.headers.get(CALL_ID, "")
+                seen.call_id = error.response.headers.get(CALL_ID, "")
             elif not never_sent(error.__cause__ or error):
-                asked.answered = True  # the gateway goes on without us, and pays for it
+                seen.answered = True  # the gateway goes on without us, and pays for it
             if time.monotonic() >= deadline:
                 raise CallError(OUT_OF_TIME) from None
             translated = self._translate(error, model)
@@ -299,7 +280,7 @@ class Gateway:
         cost = reply.usage.cost_usd or cost or self.model(model).price(reply.usage)
         return replace(reply, usage=replace(reply.usage, cost_usd=cost))
 
-    def _arguments(self, asked: _Question, answer_tokens: int) -> dict[str, Any]:
+    def _arguments(self, asked: Question, answer_tokens: int) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": asked.model,
             "messages": asked.messages,
@@ -385,22 +366,12 @@ class Gateway:
 
 
 @dataclass(slots=True)
-class _Question:
-    """What is asked, and what is known of the last attempt: its id, whether its answer began."""
+class _Seen:
+    """What is known of an attempt: the gateway's id for it, and whether its answer began."""
 
-    model: str
-    messages: list[dict[str, Any]]
-    purpose: str
-    answer_tokens: int
-    deadline: float
     opened: Callable[[], None]
     answered: bool = False
     call_id: str = ""
-
-    @property
-    def input_tokens(self) -> int:
-        """An estimate, rather too high than too low."""
-        return len(json.dumps(self.messages, ensure_ascii=False).encode()) // BYTES_PER_TOKEN + 1
 
     def begin(self) -> None:
         self.answered = True
@@ -468,9 +439,14 @@ def _leads_through_a_proxy(url: str) -> bool:
 def _client(endpoint: Endpoint) -> openai.OpenAI:
     import openai  # noqa: PLC0415 - slow, and not needed for --help
 
+    class Discreet(openai.OpenAI):
+        def platform_headers(self) -> dict[str, str]:
+            """Nothing of this machine: to know it, the library would start `uname`."""
+            return {}
+
     client = _connections(endpoint)
     with as_the_environment_wants():
-        return openai.OpenAI(
+        return Discreet(
             api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=client
         )
 

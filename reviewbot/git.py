@@ -204,6 +204,22 @@ class Repository:
             raise _too_shallow()
         return parent
 
+    def commits(self, base: str, head: str, most: int) -> list[str]:
+        """Ids of the commits that `head` has and `base` has not, the newest first; no merges.
+
+        Args:
+            base: a commit by its full id.
+            head: the same.
+            most: how many at most.
+        """
+        options = ("--no-merges", f"--max-count={most}")
+        return self._run("rev-list", *options, head, f"^{base}", "--").decode().split()
+
+    def message(self, commit: str) -> str:
+        """What was written to a commit; empty where it is not here."""
+        raw = self.read(commit) or b""
+        return raw.partition(b"\n\n")[2].decode("utf-8", "replace").strip()
+
     def empty_tree(self) -> str:
         """The id of a tree without files."""
         return self._run("hash-object", "-t", "tree", "--stdin").decode().strip()

@@ -34,15 +34,18 @@ def handed_over(report: Report, pull: PullRequest, review: Review) -> Report:
     _check_target(report, pull)
     covered = coverage(review, _claimed(report))
     gap = any(entry.status == "failed" for entry in covered) or report.base != review.change.base
-    files, lines = review.change.diff.files, review.change.lines
-    findings = merge(anchors.place_again(files, report.findings, lines))
-    return replace(
+    files, lines = review.readable, review.change.lines
+    claimed = anchors.place_again(files, report.findings, lines)
+    found = anchors.place(files, review.screening.credentials, lines)
+    findings = merge((*found, *claimed))
+    made = replace(
         report,
         status="incomplete" if gap and report.status != "failed" else report.status,
         base=review.change.base,
         findings=tuple(ranked(above_threshold(each, review.config) for each in findings)),
         coverage=covered,
     )
+    return made.with_texts(review.redactor.text)
 
 
 def _check_target(report: Report, pull: PullRequest) -> None:

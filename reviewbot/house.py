@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reviewbot import checklists, config
+from reviewbot import checklists, config, personal, redaction
 from reviewbot.checklists import OVERRIDES, Checklist
 from reviewbot.config import Effort, Settings
 from reviewbot.errors import ConfigError, UsageError
 from reviewbot.git import Repository
+from reviewbot.redaction import Redactor
 from reviewbot.text import digest, listed, visible
+
+RULES_FILE = ".reviewbot/secrets.toml"  # what else is secret, in the format of gitleaks
 
 Overrides = Mapping[str, tuple[str, Any]]
 
@@ -33,11 +36,15 @@ _NO_RULES = {
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Settings, checklists by name, and the text of each checklist by its file's name."""
+    """Settings, checklists by name, and the text of each checklist by its file's name.
+
+    `secret_rules` is the text of the file that says what else is secret.
+    """
 
     settings: Settings
     checklists: Mapping[str, Checklist]
     sources: Mapping[str, str]
+    secret_rules: str = ""
 
 
 # --- where it is read ---------------------------------------------------------------------------
@@ -61,7 +68,8 @@ def in_folder(folder: Path, overrides: Overrides, config_file: Path | None = Non
     files = [config_file] if config_file else [folder / name for name in config.FILES]
     settings = {path.name: _text(path) for path in files if config_file or path.is_file()}
     own = {path.name: _text(path) for path in sorted((folder / OVERRIDES).glob("*.md"))}
-    return _house(settings, own, overrides)
+    rules = folder / RULES_FILE
+    return _house(settings, own, overrides, _text(rules) if rules.is_file() else "")
 
 
 def at_commit(
@@ -85,14 +93,18 @@ def at_commit(
         {name: _decoded(name, raw) for name, raw in settings.items()},
         {Path(path).name: _decoded(path, raw) for path, raw in own.items()},
         overrides,
+        _decoded(RULES_FILE, repository.read(f"{commit}:{RULES_FILE}") or b""),
     )
 
 
-def _house(settings: Mapping[str, str], own: dict[str, str], overrides: Overrides) -> House:
+def _house(
+    settings: Mapping[str, str], own: dict[str, str], overrides: Overrides, secret_rules: str
+) -> House:
     return House(
         settings=config.load(settings, overrides),
         checklists=checklists.load(own),
         sources=checklists.shipped() | own,
+        secret_rules=secret_rules,
     )
 
 
@@ -176,6 +188,25 @@ def _model(checklist: Checklist, settings: Settings) -> str:
     return outright or checklist.model or by_effort or named
 
 
+def redactor(house: House, environment: Mapping[str, str]) -> Redactor:
+    """What takes out secrets: by the rules that we ship and the house's own.
+
+    Args:
+        house: what the repository says.
+        environment: its own secrets are taken out, too.
+
+    Raises:
+        ConfigError: a rule of the house cannot be read.
+    """
+    own = redaction.read_rules(RULES_FILE, house.secret_rules) if house.secret_rules else ()
+    masked = house.settings.config.redaction.pii == "mask"
+    return Redactor(
+        (*redaction.shipped(), *own),
+        redaction.own_values(environment),
+        personal.spots if masked else None,
+    )
+
+
 def rules(house: House) -> str:
     """A digest of all that decides what is reviewed and how."""
     settings = house.settings.config
@@ -184,7 +215,8 @@ def rules(house: House) -> str:
         (checklist.name, model, house.sources[f"{checklist.name}.md"])
         for checklist, model in choose(house)
     ]
-    return digest(json.dumps([deciding, settings.shown_from, asked], sort_keys=True))
+    every = [deciding, settings.shown_from, asked, house.secret_rules]
+    return digest(json.dumps(every, sort_keys=True))
 
 
 def proposed(
@@ -199,6 +231,7 @@ def proposed(
     The new version is held against the rules for such files, and decides nothing.
     """
     changed = _changed_settings(repository, base, head, config_file)
+    changed += _changed(*(_blobs(repository, commit, [RULES_FILE]) for commit in (base, head)))
     changed += _changed(_own_at(repository, base), _own_at(repository, head))
     if not changed:
         return ()
@@ -206,7 +239,9 @@ def proposed(
     names = listed([visible(path) for path in changed])
     warning = f"this branch changes {names}: {holds} from the merge on"
     try:
-        choose(at_commit(repository, head, overrides, config_file))
+        proposal = at_commit(repository, head, overrides, config_file)
+        choose(proposal)
+        redactor(proposal, {})
     except ConfigError as error:
         return (warning, f"what it changes is wrong: {error.message}. {error.hint}".rstrip(". "))
     return (warning,)

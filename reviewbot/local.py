@@ -26,6 +26,7 @@ from reviewbot.recording import REPLAYED, Record
 from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
 from reviewbot.reviewing import Source
+from reviewbot.screening import screen
 
 _SPECIAL = re.compile(r"[\\*?\[ #!]")  # to a glob
 
@@ -37,7 +38,8 @@ class Wish:
     `span` chooses what to compare, given the repository; or else there is a `patch` to read.
     `overrides` are settings with their origin. `config_file` replaces the repository's own.
     `output` is where the report goes: an earlier one there is no part of the change. `record` is a
-    folder for prompts and answers, `replay` one to take the answers from.
+    folder for prompts and answers, `replay` one to take the answers from. `offline`: no model is
+    asked, and no gateway is needed.
     """
 
     span: Callable[[Repository], Span] | None
@@ -49,6 +51,7 @@ class Wish:
     output: Path | None = None
     record: Path | None = None
     replay: Path | None = None
+    offline: bool = False
 
 
 def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tuple[Report, Config]:
@@ -62,8 +65,8 @@ def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tu
         record = Record(wish.record, progress.say) if wish.record else None
         kept = gathering.books(environment, progress)
         stack.enter_context(kept.kept())
-        opened = gathering.opened(environment, progress, kept)
-        review = gathering.review()
+        opened = None if wish.offline else gathering.opened(environment, progress, kept)
+        review = gathering.review(environment)
         kept.about(review.change.head)
         report = reviewing.reviewed(
             review, environment, progress, kept, opened=opened, record=record
@@ -86,7 +89,7 @@ def rehearse(wish: Wish, environment: Mapping[str, str], *, keep_messages: bool)
     with ExitStack() as stack:
         gathering = _Gathering(wish, stack)
         model_of, limits, warning = _knowledge(environment, gathering.config.call_timeout)
-        review = gathering.review()
+        review = gathering.review(environment)
         requests: Iterable[Request] = ()
         if review.selection.files:
             requests = pipeline.prepare(review, model_of, limits.tokens_per_minute)
@@ -123,7 +126,8 @@ class _Gathering:
         self._top = self._repository.top if self._repository else house.home(here)
         its_house = house.in_folder(self._top, wish.overrides, wish.config_file)
         self.config = its_house.settings.config
-        self._chosen = house.choose(its_house)
+        self._house = its_house
+        self._chosen = [] if wish.offline else house.choose(its_house)
 
     def books(self, environment: Mapping[str, str], progress: Progress) -> Books:
         """The run's books; a replay asks nobody, and is written down nowhere."""
@@ -144,7 +148,7 @@ class _Gathering:
             return reviewing.replaying(self._wish.replay)
         return reviewing.opening(environment, self.config, progress, kept)
 
-    def review(self) -> Review:
+    def review(self, environment: Mapping[str, str]) -> Review:
         change = self._change()
         filters = {
             "path_filters": self.config.path_filters,
@@ -153,8 +157,13 @@ class _Gathering:
             "-o": self._own(self._wish.output),
             "audit.path": self._own(self._log),
         }
-        chosen = selection.select(change.diff.files, filters, change.attributes)
-        return Review(change, chosen, self._chosen, self.config)
+        never_send = self.config.redaction.never_send
+        chosen = selection.select(change.diff.files, filters, change.attributes, never_send)
+        redactor = house.redactor(self._house, environment)
+        change, chosen, screening = screen(change, chosen, redactor)
+        return Review(
+            change, chosen, self._chosen, self.config, redactor=redactor, screening=screening
+        )
 
     def _own(self, file: Path | None) -> list[str]:
         """The filter that leaves out what an earlier run has written."""

@@ -49,13 +49,14 @@ _TOKEN = re.compile(
   | (?P<mark> ~{{3,}} | __+ )
   | (?P<linking> \]\(  |  \]: )
   | (?P<tag> \\?<(?=[A-Za-z/!?]) )
+  | (?P<image> \\?!\[ )
   | (?P<escape> \\[!-/:-@\[-`{{-~] )
   | (?P<backslash> \\(?=.) )
-  | (?P<bracket> [!\[](?=\[) )
+  | (?P<bracket> \[(?=\[) )
     """,
     re.VERBOSE,
 )
-_ACTION = re.compile(r"^/\w", re.MULTILINE)
+_ACTION = re.compile(r"^\s{0,3}/\w", re.MULTILINE)
 _AFTER_URL = ".,;:!?()'\"*_~|"
 _BACKSLASH = "\\"
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
@@ -112,15 +113,20 @@ def fenced(language: str, text: str) -> str:
     text = "\n".join(map(_shown, text.split("\n")))
     longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    block = f"{fence}{language}\n{text}\n{fence}"
-    # GitLab obeys a line like `/merge` also in a code block, if it holds a fence. A block that is
-    # indented as a whole shows the same text, and none of its lines begins so.
-    return re.sub("^", " ", block, flags=re.MULTILINE) if _ACTION.search(block) else block
+    # GitLab obeys a line like `/merge` also in a code block, if it holds a fence.
+    if _ACTION.search(text):
+        text = re.sub("^", "    ", text, flags=re.MULTILINE)
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def is_plain(text: str) -> bool:
-    """Whether `fenced` shows the text as it is: nothing in it is hidden."""
-    return all(_shown(each) == each for each in text.split("\n"))
+    """Whether a forge can be told to take the text as it is.
+
+    Nothing in it is hidden, and it looks neither like a command nor like the end of the block that
+    it would stand in.
+    """
+    hides = any(_shown(each) != each for each in text.split("\n"))
+    return not (hides or text.lstrip().startswith(("```", "~~~")) or _ACTION.search(text))
 
 
 def _shown(text: str) -> str:
@@ -243,5 +249,6 @@ _INERT: dict[str, Callable[[str], str]] = {
     "tag": lambda _: "&lt;",
     "escape": str,
     "backslash": _backslashed,
+    "image": lambda _: r"!\[",
     "bracket": _backslashed,
 }

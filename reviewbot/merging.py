@@ -30,7 +30,8 @@ SAME = "the same as"  # begins the drop_reason of other words for a finding that
 def merge(comments: Iterable[Comment]) -> tuple[Comment, ...]:
     """Join comments that say the same of the same lines, keep all their names, and give them ids.
 
-    The same place alone is not enough: one line can have two defects. What was said with the
+    The same place alone is not enough: one line can have two defects. By the same item, two
+    checklists mean the same. What was said with the
     highest severity and confidence stays; other words for it are kept as a dropped finding. The
     order of the comments makes no difference.
     """
@@ -67,6 +68,7 @@ def _same(one: Comment, other: Comment) -> bool:
     return _overlap(one, other) and (
         _alike(one.title, other.title)
         or (one.suggestion != "" and one.suggestion == other.suggestion)
+        or not set(one.items).isdisjoint(other.items)
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -111,6 +112,34 @@ class Attempt:
     usage: Usage
     milliseconds: int
     call_id: str
+
+
+def _nothing() -> None:
+    """Nobody waits for the answer to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One prompt for a model.
+
+    `purpose` says what it is for, for the books; `answer_tokens` is the room for the answer. After
+    `deadline`, by `time.monotonic()`, no further try is made. `opened` is called as soon as the
+    answer begins: what the prompt shares with others is cached by then. `patient` says whether to
+    wait for a model that is busy; another may be free.
+    """
+
+    model: str
+    messages: list[dict[str, Any]]
+    purpose: str
+    answer_tokens: int
+    deadline: float
+    opened: Callable[[], None] = _nothing
+    patient: bool = True
+
+    @property
+    def input_tokens(self) -> int:
+        """An estimate, rather too high than too low."""
+        return len(json.dumps(self.messages, ensure_ascii=False).encode()) // BYTES_PER_TOKEN + 1
 
 
 @dataclass(frozen=True, slots=True)

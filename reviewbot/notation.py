@@ -21,13 +21,6 @@ _MOST_DOTS = 1_000  # in one line of TOML, as a key of so many parts has them
 _NESTING = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-# A date that is none, and what a tag as in `!!int x` or `!!bool x` makes of the wrong text.
-_YAML_ERRORS = (
-    *(yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError),
-    RecursionError,
-)
-
-
 class _Loader(yaml.SafeLoader):
     """YAML without merge keys (`<<`): each can double what came before."""
 
@@ -50,8 +43,12 @@ def from_yaml(where: str, text: str) -> object:
         raise ConfigError(f"{where}: more than {_DEEPEST} brackets are open at once")
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
-    except _YAML_ERRORS as error:
+    except yaml.MarkedYAMLError as error:  # not its own words: they quote the file
+        raise ConfigError(f"{where}: {_place(error)}") from error
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+    except (ValueError, LookupError, AttributeError) as error:
+        raise ConfigError(f"{where}: a value is not what its form or its tag says") from error
 
 
 def from_toml(where: str, text: str) -> dict[str, object]:
@@ -71,6 +68,13 @@ def from_toml(where: str, text: str) -> dict[str, object]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def _place(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong and where, without what stands there."""
+    mark = error.problem_mark or error.context_mark
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"{error.problem or error.context or 'this is no YAML'}{where}"
 
 
 def _depth(text: str) -> int:

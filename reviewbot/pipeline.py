@@ -13,7 +13,8 @@ from reviewbot.calls import Asker, Outcome
 from reviewbot.change import Change
 from reviewbot.checklists import Checklist
 from reviewbot.config import Config
-from reviewbot.errors import InterruptedReview
+from reviewbot.diff import FileDiff
+from reviewbot.errors import GatewayError, InterruptedReview
 from reviewbot.findings import ItemAnswer, Status
 from reviewbot.merging import merge
 from reviewbot.models import Model, Usage
@@ -26,6 +27,7 @@ from reviewbot.prompt import (
     meant_for,
     requests,
 )
+from reviewbot.redaction import Redactor, shipped
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -35,9 +37,11 @@ from reviewbot.report import (
     ranked,
 )
 from reviewbot.scope import Scope, everything
+from reviewbot.screening import SECRETS, Screening
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection, importance
 from reviewbot.text import listed, plural, visible
 
+OFFLINE = "offline: no model was asked; added lines were looked through for credentials only"
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
 
 
@@ -45,7 +49,8 @@ OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not t
 class Review:
     """What is to be done: a change, the files chosen of it, the checklists with their models.
 
-    `scope` says what of it is new since an earlier review.
+    `scope` says what of it is new since an earlier review. `redactor` takes out what must not
+    leave, `screening` is what it has found in the change. Without checklists, no model is asked.
     """
 
     change: Change
@@ -53,6 +58,14 @@ class Review:
     chosen: Sequence[tuple[Checklist, str]]
     config: Config
     scope: Scope = field(default_factory=everything)
+    redactor: Redactor = field(default_factory=lambda: Redactor(shipped()))
+    screening: Screening = field(default_factory=Screening)
+
+    @property
+    def readable(self) -> tuple[FileDiff, ...]:
+        """The files of which something may be shown: those that nothing secret is left in."""
+        chosen = {visible(file.path) for file in self.selection.files} | self.screening.paths
+        return tuple(file for file in self.change.diff.files if visible(file.path) in chosen)
 
 
 Listener = Callable[[Outcome, int, int], None]
@@ -87,6 +100,7 @@ def prepare(
         review.config.path_instructions,
         review.selection.skipped,
         review.scope,
+        review.change.intent,
     )
     return requests(
         review.selection.files,
@@ -172,10 +186,25 @@ def _raise_if_useless(outcomes: Sequence[Outcome]) -> None:
 # --- collection ---------------------------------------------------------------------------------
 
 
+def without_answers(review: Review, error: GatewayError) -> Report:
+    """The report of a review where no model could be asked: what was found without one stands."""
+
+    def unread(path: str, name: str, model: str) -> Coverage:
+        return Coverage(path, name, "failed", error.message, model)
+
+    made = report(replace(review, selection=Selection((), review.selection.skipped)), (), 0.0)
+    return replace(
+        made,
+        status="failed",
+        coverage=coverage(review, unread),
+        warnings=(error.sentences, *made.warnings),
+    )
+
+
 def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Report:
     """The report of a review, from how its requests ended."""
     findings = _findings(review, outcomes)
-    return Report(
+    made = Report(
         version=1,
         status=_status(review, outcomes),
         repository=None,
@@ -190,6 +219,7 @@ def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Repor
         usage=_total(outcomes, seconds),
         warnings=tuple(_warnings(review, outcomes, findings)),
     )
+    return made.with_texts(review.redactor.text)
 
 
 def _warnings(
@@ -200,6 +230,10 @@ def _warnings(
     secret = [visible(each.file.path) for each in skipped if each.reason == MAY_HOLD_SECRETS]
     if secret:
         yield f"not sent, as they may hold secrets (should they be committed?): {listed(secret)}"
+    if withheld := review.screening.withheld:
+        yield f"{plural(withheld, 'added line')} could not be looked through for secrets: not sent"
+    if not review.chosen:
+        yield OFFLINE
     if cut := cut_guides(review.change.guides):
         yield f"of the team's guides, not all was shown to the model: {', '.join(cut)}"
     filtered = [entry for entry in skipped if entry.by_filter]
@@ -231,7 +265,8 @@ def _status(
     gap = gap or any(entry.incomplete for entry in review.selection.skipped)
     if gap:
         return "incomplete"
-    return "complete" if outcomes or review.scope.since else "skipped"
+    done = outcomes or review.scope.since or (not review.chosen and review.screening.paths)
+    return "complete" if done else "skipped"
 
 
 def _no_answer_came(outcome: Outcome) -> bool:
@@ -241,7 +276,8 @@ def _no_answer_came(outcome: Outcome) -> bool:
 
 def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...]:
     severities = {checklist.name: checklist.severity for checklist, _ in review.chosen}
-    claims = [
+    claims = [*review.screening.credentials]
+    claims += [
         Claim(
             finding,
             outcome.request.checklist,
@@ -252,7 +288,7 @@ def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...
         if outcome.answer
         for finding in outcome.answer.findings
     ]
-    comments = merge(place(review.change.diff.files, claims, review.change.lines))
+    comments = merge(place(review.readable, claims, review.change.lines))
     return tuple(ranked(above_threshold(comment, review.config) for comment in comments))
 
 
@@ -278,6 +314,8 @@ def coverage(review: Review, read: Callable[[str, str, str], Coverage]) -> tuple
     entries = []
     for file in review.change.diff.files:
         path = visible(file.path)
+        if not review.chosen:
+            entries.append(_screened(path, left_out.get(id(file), ""), review.screening))
         for checklist, model in review.chosen:
             if id(file) in left_out:
                 entry = Coverage(path, checklist.name, "skipped", left_out[id(file)], "")
@@ -288,6 +326,13 @@ def coverage(review: Review, read: Callable[[str, str, str], Coverage]) -> tuple
                 entry = read(path, checklist.name, model)
             entries.append(entry)
     return tuple(entries)
+
+
+def _screened(path: str, reason: str, screening: Screening) -> Coverage:
+    """What became of a file where no model was asked."""
+    if path in screening.paths:
+        return Coverage(path, SECRETS, "reviewed", "", "")
+    return Coverage(path, SECRETS, "skipped", reason, "")
 
 
 def _readers(outcomes: Iterable[Outcome]) -> Callable[[str, str, str], Coverage]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from reviewbot import checklists, context
 from reviewbot.anchors import numbered
+from reviewbot.change import Intent
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
 from reviewbot.diff import CONTEXT, SYMLINK, FileDiff, Hunk, Line
@@ -28,6 +29,7 @@ SMALLEST_PIECE = 100  # tokens; of a file that has a very long name
 LONGEST_CHARACTER = 4  # bytes
 LONGEST_MARK = 12  # characters before the text of a row
 GUIDE_TOKENS = 4_000  # of the team's own documents
+INTENT_TOKENS = 1_500  # of what the authors say of their change
 OVERVIEW_LINES = 200
 
 # Rows that say which hunks follow: they have no tab, so no line of code can look like one.
@@ -105,13 +107,15 @@ class Background:
     """What is said around the change.
 
     `guides` are the team's documents by path, `advice` its path instructions, `skipped` the files
-    of the change that are not shown; `scope` tells which hunks were reviewed before.
+    of the change that are not shown; `scope` tells which hunks were reviewed before; `intent` is
+    what the authors say.
     """
 
     guides: Mapping[str, str]
     advice: Sequence[PathInstruction]
     skipped: Sequence[Skipped]
     scope: Scope = field(default_factory=everything)
+    intent: Intent = field(default_factory=Intent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ def requests(
         "change",
         overview=_overview(files, background.skipped),
         guides=_guides(background.guides),
+        intent=_intent(background.intent),
     )
     longest = frame(
         advice=_listed(background.advice),
@@ -259,6 +264,22 @@ def _guides(guides: Mapping[str, str]) -> str:
     return fenced("guides", "\n\n".join(shown)) if shown else ""
 
 
+def _intent(intent: Intent) -> str:
+    """What the authors say, as far as there is room for it."""
+    parts = (
+        ("Title", intent.title),
+        ("Description", intent.description),
+        *(("Commit", message) for message in intent.messages),
+    )
+    said = [f"{name}: {text.strip()}" for name, text in parts if text.strip()]
+    text = "\n\n".join("\n".join(map(visible, each.splitlines())) for each in said)
+    return fenced("intent", _cut(text, INTENT_TOKENS * BYTES_PER_TOKEN)) if said else ""
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[:size]}\n[cut here]"
+
+
 def cut_guides(guides: Mapping[str, str]) -> tuple[str, ...]:
     """The guides of which not all is shown."""
     shares = _shares(guides)
@@ -271,7 +292,7 @@ def _shares(guides: Mapping[str, str]) -> dict[str, str]:
     shares: dict[str, str] = {}
     for rank, path in enumerate(sorted(guides, key=lambda path: len(guides[path]))):
         text, share = guides[path], left // (len(guides) - rank)
-        shares[path] = text if len(text) <= share else f"{text[:share]}\n[cut here]"
+        shares[path] = _cut(text, share)
         left -= min(len(text), share)
     return {path: shares[path] for path in guides}
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from reviewbot import anchors, books, change, config, history, house, scope, selection, threads
 from reviewbot.books import Books
-from reviewbot.change import Span
+from reviewbot.change import MOST_MESSAGES, Change, Span
 from reviewbot.commands import HELP
-from reviewbot.config import reason_to_skip
+from reviewbot.config import Config, reason_to_skip
 from reviewbot.diff import Diff
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import (
@@ -40,10 +40,12 @@ from reviewbot.render import words
 from reviewbot.report import Report, TotalUsage
 from reviewbot.reviewing import reviewed
 from reviewbot.scope import Moves, Scope
-from reviewbot.selection import ATTRIBUTES
+from reviewbot.screening import screen
+from reviewbot.selection import ATTRIBUTES, Selection
 from reviewbot.text import visible
 from reviewbot.threads import Ground
 
+OFFLINE_RULES = "offline"  # in place of a digest: such a review counts for none with a model
 HEAD_LAG = 3.0  # seconds in which a forge may not know of a push that it has started the job for
 
 
@@ -53,12 +55,14 @@ class Order:
 
     `overrides` are settings with their origin; `config_file` replaces the repository's own. With a
     `report`, that is posted; or else the change is reviewed, and what comes of it posted if `post`.
+    `offline`: no model is asked, and no gateway is needed.
     """
 
     overrides: Mapping[str, tuple[str, Any]]
     config_file: Path | None = None
     report: Report | None = None
     post: bool = True
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ _STATES: Mapping[int, State] = {0: "success", 1: "failure"}
 
 def _keyless(job: Job, order: Order, environment: Mapping[str, str]) -> str:
     """Why there is no key for a review, where there can be none."""
-    if not job.secretless or order.report:
+    if not job.secretless or order.report or order.offline:
         return ""
     try:
         endpoint(environment)
@@ -213,7 +217,7 @@ class _Run:
         with ExitStack() as stack:
             try:
                 repository = stack.enter_context(Repository(Path.cwd()))
-                stage = self._stage(repository)
+                stage = self._stage(repository, environment)
                 if not self._order.report:
                     settings = stage.review.config.audit
                     kept.log = books.log(settings, repository.top, environment, progress.say)
@@ -241,7 +245,7 @@ class _Run:
 
     # --- what is to be reviewed ---------------------------------------------------------------
 
-    def _stage(self, repository: Repository) -> _Stage:
+    def _stage(self, repository: Repository, environment: Mapping[str, str]) -> _Stage:
         """Get the commits, the settings and the change; the desk knows them from then on."""
         given = config.load({}, self._order.overrides).config  # it holds if nothing else is known
         self._desk = replace(self._desk, config=given)
@@ -250,19 +254,23 @@ class _Run:
         _fetch(repository, remote, [base, pull.head])
         config_file = self._order.config_file
         rules = house.at_commit(repository, base, self._order.overrides, config_file)
-        self._desk = replace(self._desk, config=rules.settings.config, rules=house.rules(rules))
-        span = Span(f"#{pull.number}", base, pull.head, base, pull.head)
-        the_change = change.from_repository(repository, span)
+        settings = rules.settings.config
+        digest = OFFLINE_RULES if self._order.offline else house.rules(rules)
+        self._desk = replace(self._desk, config=settings, rules=digest)
+        the_change = self._change(repository, base)
         earlier = _Earlier(repository, remote, self._history.state, the_change.diff)
-        filters = {"path_filters": rules.settings.config.path_filters}
-        new = self._scope(earlier, filters)
-        chosen = selection.select(the_change.diff.files, filters, the_change.attributes)
+        new = self._scope(earlier, settings)
+        chosen = _selected(the_change.diff, the_change.attributes, settings)
+        redactor = house.redactor(rules, environment)
+        the_change, chosen, screening = screen(the_change, chosen, redactor)
         review = Review(
             change=the_change,
             selection=scope.narrowed(chosen, new),
-            chosen=house.choose(rules),
-            config=rules.settings.config,
+            chosen=[] if self._order.offline else house.choose(rules),
+            config=settings,
             scope=new,
+            redactor=redactor,
+            screening=screening,
         )
         self._desk = replace(
             self._desk,
@@ -272,6 +280,15 @@ class _Run:
         warnings = house.proposed(repository, base, pull.head, self._order.overrides, config_file)
         return _Stage(review, warnings)
 
+    def _change(self, repository: Repository, base: str) -> Change:
+        """What the pull request brings, and what its authors say of it."""
+        pull = self._pull
+        commits = repository.commits(base, pull.head, MOST_MESSAGES)
+        span = Span(f"#{pull.number}", base, pull.head, base, pull.head, commits)
+        made = change.from_repository(repository, span)
+        said = replace(made.intent, title=pull.title, description=pull.description)
+        return replace(made, intent=said)
+
     def _merge_base(self, repository: Repository) -> str:
         """From the clone where it has the history, else from the forge."""
         tip, head = self._pull.tip, self._pull.head
@@ -279,7 +296,7 @@ class _Run:
             return repository.merge_base(tip, head)
         return self._forge.merge_base(self._pull)
 
-    def _scope(self, earlier: _Earlier, filters: Mapping[str, Sequence[str]]) -> Scope:
+    def _scope(self, earlier: _Earlier, settings: Config) -> Scope:
         """What is new since the last complete review, or why all of it counts as new."""
         state = self._history.state
         if any(command.verb == "full review" for command in self._job.commands):
@@ -290,7 +307,7 @@ class _Run:
             return scope.everything(f"it went to {visible(state.target)} before")
         if state.rules != self._desk.rules:
             return scope.everything("the configuration has changed")
-        return earlier.scope(filters)
+        return earlier.scope(settings)
 
     def _unwanted(self, stage: _Stage) -> str:
         """Why nobody wants this review now; what is asked for outright is always wanted."""
@@ -371,7 +388,7 @@ class _Earlier:
         self._state = state
         self._diff = diff
 
-    def scope(self, filters: Mapping[str, Sequence[str]]) -> Scope:
+    def scope(self, settings: Config) -> Scope:
         """What is new since the last complete review; what it left out was not reviewed."""
         state = self._state
         assert state.watermark
@@ -381,7 +398,7 @@ class _Earlier:
             return scope.everything(f"{state.watermark[:10]} cannot be had any more")
         paths = [file.path for file in before.files]
         attributes = self._repository.attributes(paths, ATTRIBUTES, tree=state.base)
-        read = selection.select(before.files, filters, attributes).files
+        read = _selected(before, attributes, settings).files
         return scope.since(state.watermark, self._diff, Diff(read))
 
     def moves(self, at: str, head: str, base: str) -> Moves | None:
@@ -404,6 +421,11 @@ class _Earlier:
         return True
 
 
+def _selected(diff: Diff, attributes: Mapping[tuple[str, str], str], settings: Config) -> Selection:
+    filters = {"path_filters": settings.path_filters}
+    return selection.select(diff.files, filters, attributes, settings.redaction.never_send)
+
+
 def _fetch(repository: Repository, remote: Remote, commits: Sequence[str]) -> None:
     repository.fetch(remote.url, commits, remote.authorization, authorities=remote.authorities)
 
@@ -416,4 +438,4 @@ def _ground(review: Review, moves: Callable[[str], Moves | None]) -> Ground:
         file = files.get(path)
         return anchors.digests(file, review.change.lines(file)) if file else frozenset()
 
-    return Ground(frozenset(files), review.scope, moves, standing)
+    return Ground(frozenset(files), review.scope, moves, standing, review.screening.paths)

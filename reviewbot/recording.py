@@ -21,7 +21,7 @@ from reviewbot import errors
 from reviewbot.calls import Asker
 from reviewbot.errors import CallError, GatewayError, UsageError
 from reviewbot.meter import Meter
-from reviewbot.models import Limits, Model, Reply, Usage
+from reviewbot.models import Limits, Model, Question, Reply, Usage
 from reviewbot.text import digest, visible
 
 REPLAYED = "a replay of recorded answers: no model was asked, and nothing was paid"
@@ -128,45 +128,27 @@ class Recorder:
         """What is known about a model."""
         return self._gateway.model(name)
 
-    def ask(
-        self,
-        model: str,
-        messages: list[dict[str, object]],
-        *,
-        purpose: str,
-        answer_tokens: int,
-        deadline: float,
-        opened: Callable[[], None] = lambda: None,
-        patient: bool = True,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """Send one prompt, and write down what comes of it."""
         try:
-            reply = self._gateway.ask(
-                model,
-                messages,
-                purpose=purpose,
-                answer_tokens=answer_tokens,
-                deadline=deadline,
-                opened=opened,
-                patient=patient,
-            )
+            reply = self._gateway.ask(question)
         except GatewayError as error:
-            nothing = Reply("", cut=False, usage=Usage())
-            self._write(purpose, model, messages, nothing, _failure(error))
+            self._write(question, Reply("", cut=False, usage=Usage()), _failure(error))
             raise
-        self._write(purpose, model, messages, reply)
+        self._write(question, reply)
         return reply
 
-    def _write(
-        self,
-        purpose: str,
-        model: str,
-        messages: list[dict[str, Any]],
-        reply: Reply,
-        failure: _Failure | None = None,
-    ) -> None:
-        exchange = _Exchange(purpose, model, messages, reply.text, reply.cut, reply.usage, failure)
-        name = f"{_key(messages)[:16]}-{secrets.token_hex(4)}.json"
+    def _write(self, asked: Question, reply: Reply, failure: _Failure | None = None) -> None:
+        exchange = _Exchange(
+            purpose=asked.purpose,
+            model=asked.model,
+            messages=asked.messages,
+            answer=reply.text,
+            cut=reply.cut,
+            usage=reply.usage,
+            failure=failure,
+        )
+        name = f"{_key(asked.messages)[:16]}-{secrets.token_hex(4)}.json"
         self._record.write(name, json.dumps(asdict(exchange), indent=1) + "\n")
 
 
@@ -220,36 +202,27 @@ class Replay:
         """What the gateway told about a model."""
         return self._models.get(name, Model(name))
 
-    def ask(
-        self,
-        model: str,
-        messages: list[dict[str, object]],
-        *,
-        purpose: str,
-        answer_tokens: int,  # noqa: ARG002 - as of a gateway
-        deadline: float,  # noqa: ARG002
-        opened: Callable[[], None] = lambda: None,
-        patient: bool = True,  # noqa: ARG002
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """What was answered to this prompt: by this model, or else by any.
 
         Raises:
             GatewayError: as it was raised then.
             UsageError: it was not asked then.
         """
-        given = self._answers.get(_key(messages))
+        given = self._answers.get(_key(question.messages))
         if not given:
+            purpose = visible(question.purpose)
             raise UsageError(
-                f"the record in {self._folder} has no answer to this change ({visible(purpose)})",
+                f"the record in {self._folder} has no answer to this change ({purpose})",
                 "The diff, a checklist, a setting or reviewbot itself is another one now: review "
                 "what was recorded, with the same settings, or record it anew with --record.",
             )
-        by_it = [each for each in given if each.model == model] or given
+        by_it = [each for each in given if each.model == question.model] or given
         exchange = next((each for each in by_it if each.failure is None), by_it[0])
         if exchange.failure:
             kind = getattr(errors, exchange.failure.kind)
             raise kind(exchange.failure.message, exchange.failure.hint)
-        opened()
+        question.opened()
         usage = replace(exchange.usage, cost_usd=0.0)
         return Reply(exchange.answer, exchange.cut, usage)
 

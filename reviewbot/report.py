@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -101,9 +101,38 @@ class Report:
                 return 1
         return {"failed": 4, "incomplete": 3}.get(self.status, 0)
 
+    def with_texts(self, clean: Callable[[str], str]) -> Report:
+        """The report with all that a model or a server may have written made clean.
+
+        A suggestion that is not clean is none: nobody is to commit what stands in its place.
+        """
+        return replace(
+            self,
+            findings=tuple(_cleaned(each, clean) for each in self.findings),
+            checklists=tuple(
+                replace(each, items=tuple(replace(it, note=clean(it.note)) for it in each.items))
+                for each in self.checklists
+            ),
+            coverage=tuple(replace(each, reason=clean(each.reason)) for each in self.coverage),
+            warnings=tuple(map(clean, self.warnings)),
+        )
+
     def to_json(self) -> str:
         """The report as JSON in ASCII: no terminal can be steered by it."""
         return json.dumps(_ADAPTER.dump_python(self, mode="json"), indent=2) + "\n"
+
+
+def _cleaned(comment: Comment, clean: Callable[[str], str]) -> Comment:
+    suggestion = comment.suggestion
+    return replace(
+        comment,
+        path=comment.path if comment.anchored else clean(comment.path),
+        items=tuple(map(clean, comment.items)),
+        title=clean(comment.title),
+        body=clean(comment.body),
+        quote=clean(comment.quote),
+        suggestion=suggestion if clean(suggestion) == suggestion else "",
+    )
 
 
 _ADAPTER = TypeAdapter(Report)

@@ -12,9 +12,10 @@ from reviewbot.books import Books
 from reviewbot.calls import Asker, Outcome
 from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
-from reviewbot.errors import BudgetError
+from reviewbot.errors import BudgetError, GatewayError
 from reviewbot.estimate import Affordable, Budget, PricedRequest
 from reviewbot.gateway import Gateway
+from reviewbot.guard import Guarded
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
@@ -61,37 +62,45 @@ def reviewed(
 
     Raises:
         UsageError: the environment names no gateway.
-        GatewayError: the gateway or the key is useless, and nothing could be reviewed.
+        GatewayError: the gateway or the key is useless, and nothing was found without it.
         InterruptedReview: somebody pressed ^C.
     """
-    if not review.selection.files:
+    if not (review.selection.files and review.chosen):
         return pipeline.report(review, (), 0.0)
-    with (opened or opening(environment, review.config, progress, books)).result() as gateway:
-        if isinstance(gateway, Gateway):
-            gateway.labels = dict(books.labels)
-        limits = gateway.limits
-        budget = estimate.budget(review.config.budget, limits.budget_left)
-        priced = _priced(review, gateway)
-        progress.say(f"{_name(review)}: {estimate.estimate(priced).words()}")
-        divided = estimate.affordable(priced, budget)
-        if divided.unsent:
-            review = pipeline.important_first(review)
-            divided = estimate.affordable(_sparingly_priced(review, gateway, budget), budget)
-        over = BudgetError(f"not sent: over {budget.words}")
-        gateway.limit_to(budget.dollars, budget.words)
-        if divided.unsent:
-            progress.say(f"{plural(len(divided.unsent), 'call')} {over.message}")
-        unsent = [Outcome(request, None, over, ()) for request in divided.unsent]
-        advice = _Advice(progress)
-        with progress.waiting(len(divided.sent)):
-            asked = _asked(gateway, review, record)
-            report = pipeline.review_change(review, divided.sent, asked, advice.heard, unsent)
-        lost = gateway.meter.lost_words
-        unpriced = _unpriced(review, gateway, divided)
+    try:
+        with (opened or opening(environment, review.config, progress, books)).result() as gateway:
+            if isinstance(gateway, Gateway):
+                gateway.labels = dict(books.labels)
+            return _through(gateway, review, progress, record)
+    except GatewayError as error:
+        if not review.screening.credentials:
+            raise
+        return pipeline.without_answers(review, error)
+
+
+def _through(gateway: Source, review: Review, progress: Progress, record: Record | None) -> Report:
+    """The review by models, as far as the budget goes."""
+    budget = estimate.budget(review.config.budget, gateway.limits.budget_left)
+    priced = _priced(review, gateway)
+    progress.say(f"{_name(review)}: {estimate.estimate(priced).words()}")
+    divided = estimate.affordable(priced, budget)
+    if divided.unsent:
+        review = pipeline.important_first(review)
+        divided = estimate.affordable(_sparingly_priced(review, gateway, budget), budget)
+    over = BudgetError(f"not sent: over {budget.words}")
+    gateway.limit_to(budget.dollars, budget.words)
+    if divided.unsent:
+        progress.say(f"{plural(len(divided.unsent), 'call')} {over.message}")
+    unsent = [Outcome(request, None, over, ()) for request in divided.unsent]
+    advice = _Advice(progress)
+    with progress.waiting(len(divided.sent)):
+        asked = _asked(gateway, review, record)
+        report = pipeline.review_change(review, divided.sent, asked, advice.heard, unsent)
     report = replace(report, warnings=(*report.warnings, *advice.given))
     if isinstance(gateway, Gateway) and not gateway.is_litellm:
         return _without_money(report, gateway.endpoint.host, budget)
-    return _with_money(report, unpriced, budget, limits.budget_left, lost)
+    unpriced = _unpriced(review, gateway, divided)
+    return _with_money(report, unpriced, budget, gateway)
 
 
 def _unpriced(review: Review, gateway: Source, divided: Affordable) -> list[str]:
@@ -101,12 +110,12 @@ def _unpriced(review: Review, gateway: Source, divided: Affordable) -> list[str]
 
 
 def _asked(gateway: Source, review: Review, record: Record | None) -> Asker:
-    """What is asked: the gateway, or one that writes down what it answers."""
+    """What is asked: the gateway, or one that writes down what it answers; guarded."""
     if record is None:
-        return gateway
+        return Guarded(gateway, review.redactor)
     names = [*(name for _, name in review.chosen), *review.config.fallback_models]
     recording.describe(record, {name: gateway.model(name) for name in names}, gateway.limits)
-    return Recorder(gateway, record)
+    return Guarded(Recorder(gateway, record), review.redactor)
 
 
 def _priced(
@@ -149,18 +158,12 @@ def _without_money(report: Report, host: str, budget: Budget) -> Report:
     return replace(report, warnings=(*report.warnings, word))
 
 
-def _with_money(
-    report: Report,
-    unpriced: Sequence[str],
-    budget: Budget,
-    left_before: float | None,
-    lost: str,
-) -> Report:
+def _with_money(report: Report, unpriced: Sequence[str], budget: Budget, gateway: Source) -> Report:
     """The report with what is left on the key, and with a word where the budget cannot hold."""
-    cost, left = report.usage.cost_usd, None
+    cost, left_before, left = report.usage.cost_usd, gateway.limits.budget_left, None
     if cost is not None and left_before is not None:
         left = max(left_before - cost, 0.0)
-    warnings = (*report.warnings, *filter(None, [lost]))
+    warnings = (*report.warnings, *filter(None, [gateway.meter.lost_words]))
     if unpriced:
         warnings += (f"no price is known of {listed(unpriced)}: {budget.words} does not hold",)
     return replace(report, usage=replace(report.usage, budget_left_usd=left), warnings=warnings)

@@ -123,9 +123,6 @@ _PATTERNS = {
 }
 
 
-_SECRET = globs(_SECRETS.split())
-
-
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A file that is left out.
@@ -168,6 +165,7 @@ def select(
     files: Iterable[FileDiff],
     filters: Mapping[str, Sequence[str]],
     attributes: Mapping[tuple[str, str], str],
+    never_send: Sequence[str] = (),
 ) -> Selection:
     """Divide the files of a diff.
 
@@ -175,11 +173,13 @@ def select(
         files: all files of the diff.
         filters: lists of globs, by the name of the setting that holds them.
         attributes: gitattributes by (path, name); see `ATTRIBUTES`.
+        never_send: globs of files that may hold secrets, beside ours.
     """
+    secret = globs((*_SECRETS.split(), *never_send))
     named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
     chosen, skipped = [], []
     for file in files:
-        reason = _nothing_to_read(file) or _kind(file, attributes)
+        reason = _nothing_to_read(file) or _secret(file, secret) or _kind(file, attributes)
         barred = next((name for name, rule in named_filters if not rule.passes(file.path)), "")
         if reason:
             skipped.append(Skipped(file, reason))
@@ -207,14 +207,15 @@ def _nothing_to_read(file: FileDiff) -> str:
     return ""
 
 
-def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
-    """Why such a file is not read; what .gitattributes says goes before our patterns.
+def _secret(file: FileDiff, patterns: GitIgnoreSpec) -> str:
+    """Whether a file may hold secrets, by either name: nothing that a branch says sends it."""
+    names = filter(None, (file.path, file.old_path))
+    return MAY_HOLD_SECRETS if any(map(patterns.match_file, names)) else ""
 
-    But not where a file may hold secrets: nothing that a branch says sends these.
-    """
+
+def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
+    """Why such a file is not read; what .gitattributes says goes before our patterns."""
     path = file.path
-    if _SECRET.match_file(path) or (file.old_path and _SECRET.match_file(file.old_path)):
-        return MAY_HOLD_SECRETS
     values = {name: attributes.get((path, name)) for name in ATTRIBUTES}
     for name, value in values.items():
         if value in ("set", "true"):

@@ -71,13 +71,15 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 
 # A CI runner obeys lines of a job's log that begin with two colons, or have `##[` in them, and its
-# comparisons pass over characters that show nothing: so more is broken up than what looks so.
+# comparisons pass over characters that show nothing: so more is broken up than what looks so. In
+# GitLab's logs `section_start:` and a time fold what follows.
 _BEGINNING = re.compile(r"(?:^|(?<=\r))[^\w\r\n]+", re.MULTILINE)
 _LONE_COLON = re.compile(":(?! )")
-_OLD_COMMAND = re.compile(r"(#[^\w\s#\[]*)\[")
+_OLD_COMMAND = re.compile(r"(#(?:vso)?[^\w\s#\[]*)\[")
+_SECTION = re.compile(r"(section_(?:start|end)):(?=\d)")
 
 
 def harmless(text: str) -> str:
     """Text of any origin for the log of a job, where no line of it is taken for a command."""
     text = _BEGINNING.sub(lambda match: _LONE_COLON.sub(": ", match[0]), text)
-    return _OLD_COMMAND.sub(r"\1 [", text)
+    return _SECTION.sub(r"\1: ", _OLD_COMMAND.sub(r"\1 [", text))

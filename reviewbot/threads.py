@@ -16,6 +16,7 @@ from reviewbot.history import Entry, Thread, entry_of
 from reviewbot.merging import ID_LENGTH, SAME
 from reviewbot.report import Report, ranked
 from reviewbot.scope import Moves, Scope
+from reviewbot.screening import SECRETS
 from reviewbot.text import digest
 
 LOUD = Severity.HIGH  # what is as bad as this is said also where less would be noise
@@ -27,13 +28,14 @@ class Ground:
 
     `paths` are the files of the diff that still exist. `moves` tells where the lines of an earlier
     commit are now; it gives None where that commit cannot be had. `standing` gives the digests of
-    the lines that a file has now.
+    the lines that a file has now. `screened` are the files that were looked through for secrets.
     """
 
     paths: frozenset[str]
     scope: Scope
     moves: Callable[[str], Moves | None]
     standing: Callable[[str], frozenset[str]]
+    screened: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def plan(
     old = [_moved(entry, ground) for entry in entries]
     known, met = _compared(ranked(report.findings), old, ground.scope)
     standing = [comment for comment in known if comment.state != "dropped"]
-    read = _read(report)
+    read = _read(report, ground)
     now = [_today(each, met.get(each.entry.fingerprint), read, standing, head) for each in old]
     fixed = {
         entry.fingerprint
@@ -115,9 +117,11 @@ def _mended(
             yield thread
 
 
-def _read(report: Report) -> Mapping[str, frozenset[str]]:
+def _read(report: Report, ground: Ground) -> Mapping[str, frozenset[str]]:
     """The checklists that each file was read with."""
     read: dict[str, set[str]] = defaultdict(set)
+    for path in ground.screened:
+        read[path].add(SECRETS)
     for entry in report.coverage:
         if entry.status == "reviewed":
             read[entry.path].add(entry.checklist)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,6 +40,20 @@ def added_file(path: str, lines: Sequence[str]) -> FileDiff:
 def renamed(file: FileDiff, old_path: str) -> FileDiff:
     """The same file, with another name before the change."""
     return replace(file, status="R", old_path=old_path)
+
+
+def token(seed: int = 1) -> str:
+    """Of a form that GitHub gives out; not one of them is real."""
+    letters = random.Random(seed).choices(string.ascii_letters + string.digits, k=36)
+    return "gh" + "p_" + "".join(letters)
+
+
+def key(lines: int = 6) -> list[str]:
+    """A private key in PEM."""
+    word = "PRIVATE" + " KEY"
+    source = random.Random(lines)
+    body = ["".join(source.choices(string.ascii_letters + string.digits + "+/", k=64))] * lines
+    return [f"-----BEGIN RSA {word}-----", *body, f"-----END RSA {word}-----"]
 
 
 def finding(**changes: Any) -> Finding:

@@ -83,7 +83,7 @@ class Wire:
         self._handler.end_headers()
 
     def send(self, status: int, kind: str, text: str, headers: Mapping[str, str]) -> None:
-        content = text.encode()
+        content = text.encode("utf-8", "surrogateescape")
         length = {"Content-Type": kind, "Content-Length": str(len(content))}
         self.head(status, length | dict(headers))
         self._handler.wfile.write(content)

@@ -96,6 +96,7 @@ type PullRequest {
   number: Int!
   url: URI!
   title: String!
+  body: String!
   state: PullRequestState!
   isDraft: Boolean!
   isCrossRepository: Boolean!
@@ -202,6 +203,7 @@ class _Root:
             "number": pull.number,
             "url": f"{hub.server_url}/{hub.name}/pull/{pull.number}",
             "title": pull.title,
+            "body": pull.description,
             "state": pull.state.upper(),
             "isDraft": pull.draft,
             "isCrossRepository": home != hub.name,

@@ -456,7 +456,7 @@ def _pull_shape(hub: FakeGitHub, pull: Pull) -> dict[str, Any]:
         "issue_url": f"{hub.url}/repos/{hub.name}/issues/{pull.number}",
         "state": pull.state,
         "title": pull.title,
-        "body": None,
+        "body": pull.description or None,
         "draft": pull.draft,
         "merged": False,
         "user": _user_shape(hub, pull.author),

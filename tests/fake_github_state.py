@@ -97,6 +97,7 @@ class Pull:
     head_repository: str | None
     draft: bool
     labels: list[str]
+    description: str = ""
     state: Literal["open", "closed"] = "open"
     base_sha: str = ""
     merge_base: str = ""

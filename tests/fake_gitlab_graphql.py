@@ -89,6 +89,7 @@ type MergeRequest {
   state: MergeRequestState!
   targetBranch: String!
   targetProjectId: Int!
+  description: String
   title: String!
   webUrl: String
 }
@@ -159,6 +160,7 @@ class _Root:
             "state": request.state,
             "targetBranch": request.target,
             "targetProjectId": lab.project_id,
+            "description": request.description or None,
             "title": request.title,
             "webUrl": page_of(lab, request),
         }

@@ -163,6 +163,7 @@ class MergeRequest:
     draft: bool
     labels: list[str]
     created: datetime
+    description: str = ""
     state: Literal["opened", "closed", "merged"] = "opened"
     versions: list[Version] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)

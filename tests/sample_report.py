@@ -72,7 +72,7 @@ _FINDINGS = (
     comment(
         id="88888888",
         state="dropped",
-        drop_reason="its path is not in the diff",
+        drop_reason="its file was not read",
         path="../etc/passwd\x1b[0m",
         title="Not in this change",
     ),

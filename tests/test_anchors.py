@@ -132,7 +132,7 @@ def test_a_finding_without_a_sure_line_stays_without_one_and_says_why(
 
 def test_a_path_that_is_not_in_the_diff_drops_the_finding_with_the_reason() -> None:
     comment = place_one(path="../etc/passwd", line=12, quote="log(cart.user)")
-    assert (comment.state, comment.drop_reason) == ("dropped", "its path is not in the diff")
+    assert (comment.state, comment.drop_reason) == ("dropped", "its file was not read")
     assert (comment.anchored, comment.line, comment.path) == (False, None, "../etc/passwd")
 
 

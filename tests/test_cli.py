@@ -18,8 +18,11 @@ from typing import Any
 
 import fake_gateway as fg
 import pytest
+from builders import token
 from conftest import Repo
 from fake_gateway import KEY, Call, FakeGateway, Reaction, failed, page, streamed
+
+from reviewbot.pipeline import OFFLINE
 
 HEAVY = (
     *("openai", "httpx2", "pydantic", "jinja2", "yaml", "unidiff"),
@@ -80,7 +83,7 @@ def finished(code: int, out: bytes, err: bytes) -> Done:
     done = Done(code, out.decode(), err.decode())
     assert "Traceback" not in done.out + done.err
     assert KEY not in done.out + done.err
-    assert "Exception ignored" not in done.err
+    assert "this is a bug" not in done.err
     return done
 
 
@@ -619,6 +622,20 @@ def test_nothing_to_review_needs_no_gateway(
     assert "Nothing to review." in done.out
 
 
+def test_offline_only_credentials_are_looked_for(
+    program: Program, make_repo: Callable[..., Repo]
+) -> None:
+    repo = a_small_branch(make_repo)
+    repo.write("app.py", f"x = 1  # BUG high\nTOKEN = '{token()}'\n")
+    program.folder = repo.folder
+    program.environment["AI_GATEWAY_URL"] = ""
+    done = program("diff", "main", "--offline", "--fail-on", "critical", *JSON)
+    assert (done.code, done.places) == (1, {"app.py:2"})
+    assert token() not in done.out + done.err
+    assert done.report["usage"]["calls"] == 0
+    assert done.report["warnings"] == [OFFLINE]
+
+
 # --- gateways -----------------------------------------------------------------------------------
 
 ONE_TRY = ("--timeout", "1")  # the wait for a second one goes beyond it
@@ -990,7 +1007,7 @@ def test_help_says_how_it_ends(program: Program) -> None:
     done = program("--help")
     assert done.code == 0
     assert re.findall(r"^ +(\d+)  \w", done.out, re.MULTILINE) == [
-        *["130", "2", "1", "4", "5", "3", "0"]
+        *["130", "70", "2", "1", "4", "5", "3", "0"]
     ]
 
 

@@ -218,7 +218,7 @@ SECRETS = "Keys and addresses are read from the environment only, never from a f
         ("path_filters: src", "path_filters: Input should be a valid list", ""),
         ("- model", "settings are written as `key: value`", ""),
         ("model", "settings are written as `key: value`", ""),
-        ("model: [", "while parsing a flow node", ""),
+        ("model: [", "expected the node content, but found '<stream end>' (line 1, column 9)", ""),
     ],
 )
 def test_a_wrong_setting_is_an_error_that_names_file_key_and_remedy(

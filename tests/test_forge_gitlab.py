@@ -66,6 +66,7 @@ def page(*talks: Any, end: str | None = None, more: bool = False, **changes: Any
     request = {
         "webUrl": "https://git.example.org/acme/shop/-/merge_requests/7",
         "title": "Sell more",
+        "description": "Customers want it.",
         "state": "opened",
         "draft": False,
         "targetBranch": "main",
@@ -94,6 +95,7 @@ PULL = PullRequest(
     number=7,
     url="https://git.example.org/acme/shop/-/merge_requests/7",
     title="Sell more",
+    description="Customers want it.",
     author="ada",
     open=True,
     draft=False,

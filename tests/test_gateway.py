@@ -17,7 +17,7 @@ from reviewbot.endpoint import Endpoint, endpoint
 from reviewbot.errors import CallError, GatewayError, UsageError
 from reviewbot.findings import SCHEMA
 from reviewbot.gateway import Gateway
-from reviewbot.models import ANSWER_TOKENS, Limits, Model, Reply, Usage
+from reviewbot.models import ANSWER_TOKENS, Limits, Model, Question, Reply, Usage
 
 Opener = Callable[..., Gateway]
 MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
@@ -42,15 +42,14 @@ def connect(fake: FakeGateway) -> Iterator[Opener]:
 
 
 def ask(gateway: Gateway, *, seconds: float = 20.0, **others: Any) -> Reply:
-    deadline = time.monotonic() + seconds
-    return gateway.ask(
-        others.pop("model", "claude-sonnet"),
-        MESSAGES,
-        purpose="security",
-        answer_tokens=500,
-        deadline=deadline,
-        **others,
-    )
+    values: dict[str, Any] = {
+        "model": "claude-sonnet",
+        "messages": MESSAGES,
+        "purpose": "security",
+        "answer_tokens": 500,
+        "deadline": time.monotonic() + seconds,
+    }
+    return gateway.ask(Question(**(values | others)))
 
 
 # --- what it tells about itself -----------------------------------------------------------------

@@ -965,6 +965,21 @@ def test_merge_base_of_what_is_no_commit(started: Repo) -> None:
         repository.merge_base(commit, "1" * 40)
 
 
+def test_what_was_written_to_the_commits_of_a_branch(started: Repo) -> None:
+    root = started.git("rev-parse", "HEAD")
+    started.git("switch", "--quiet", "--create", "topic")
+    topic = started.commit("a message\n\nof two parts\n")
+    started.git("switch", "--quiet", "main")
+    main = started.commit("on main")
+    started.git("merge", "--quiet", "--no-ff", "topic", "--message=merge")
+    with opened(started) as repository:
+        merge = repository.resolve("HEAD")
+        assert sorted(repository.commits(root, merge, 5)) == sorted([main, topic])
+        assert len(repository.commits(root, merge, 1)) == 1
+        assert repository.message(topic) == "a message\n\nof two parts"
+        assert repository.message("0" * 40) == ""
+
+
 def test_parents(started: Repo) -> None:
     root = started.git("rev-parse", "HEAD")
     started.git("switch", "--quiet", "--create", "topic")

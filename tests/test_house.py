@@ -13,7 +13,16 @@ from reviewbot import house as module
 from reviewbot.config import Config, load
 from reviewbot.errors import ConfigError
 from reviewbot.git import Repository
-from reviewbot.house import House, at_commit, choose, in_folder, proposed, rules
+from reviewbot.house import (
+    RULES_FILE,
+    House,
+    at_commit,
+    choose,
+    in_folder,
+    proposed,
+    redactor,
+    rules,
+)
 
 OWN = "---\ntitle: Naming\nitems:\n  names: Names say what things are.\n{more}---\nLook.\n"
 NAMING = ".reviewbot/prompts/naming.md"
@@ -240,4 +249,50 @@ def test_a_proposal_for_a_file_named_outright(repo: Repo) -> None:
     repo.write(".reviewbot.yaml", "jobs: 3\n")
     assert warnings(repo, base, repo.commit(), config_file=file) == (
         "this branch changes ci/review.yaml: it holds from the merge on",
+    )
+
+
+# --- what is secret ------------------------------------------------------------------------------
+
+RULES = """\
+[[rules]]
+id = "shop-voucher"
+description = "a voucher of the shop"
+regex = '''VOUCHER-[0-9]{6}'''
+keywords = ["voucher-"]
+"""
+WRITTEN = "a = 'VOUCHER-123456'  # ada@mail.invalid"
+
+
+def clean(house: House, environment: Mapping[str, str] | None = None) -> str:
+    return redactor(house, environment or {}).text(WRITTEN)
+
+
+def test_a_house_has_rules_of_its_own_for_secrets(repo: Repo) -> None:
+    base = repo.commit("base")
+    repo.write(RULES_FILE, RULES)
+    head = repo.commit("rules")
+    ours = "a = '[redacted:shop-voucher]'  # [redacted:personal-email]"
+    assert clean(in_folder(repo.folder, {})) == clean(at(repo, head)) == ours
+    assert clean(at(repo, base)) == "a = 'VOUCHER-123456'  # [redacted:personal-email]"
+    assert rules(at(repo, base)) != rules(at(repo, head))
+    said = f"this branch changes {RULES_FILE}: it holds from the merge on"
+    assert warnings(repo, base, head) == (said,)
+
+
+def test_a_wrong_rule_is_an_error_and_on_a_branch_a_warning(repo: Repo) -> None:
+    base = repo.commit("base")
+    repo.write(RULES_FILE, RULES.replace("[0-9]", "[0-9"))
+    head = repo.commit("rules")
+    with pytest.raises(ConfigError, match=r"secrets\.toml.*shop-voucher"):
+        redactor(at(repo, head), {})
+    assert "what it changes is wrong" in warnings(repo, base, head)[1]
+
+
+def test_personal_data_may_stay_and_what_the_environment_hides_may_not(repo: Repo) -> None:
+    repo.write(".reviewbot.yaml", "redaction: {pii: off}\n")
+    hidden = {"SHOP_TOKEN": "VOUCHER-123456"}
+    assert clean(in_folder(repo.folder, {})) == WRITTEN
+    assert clean(in_folder(repo.folder, {}), hidden) == (
+        "a = '[redacted:environment]'  # ada@mail.invalid"
     )

@@ -37,7 +37,7 @@ from reviewbot import markup
         ("a\n  /close\r\n/approve", "a\n  \\/close\n\\/approve"),
         ("a\u2028/close", "a&lt;U+2028>/close"),
         ("<b>x</b> a < b `List<T>`", "&lt;b>x&lt;/b> a < b `List<T>`"),
-        ("![x](y) \\![x](y) no!", r"\![x]\(y) \![x]\(y) no!"),
+        ("![x](y) \\![x](y) no!", r"!\[x]\(y) !\[x]\(y) no!"),
         ("an ` alone and a ``` too", r"an \` alone and a \`\`\` too"),
         ("a ` b\nx ` <img src=x> ` y`", "a \\` b\nx ` <img src=x> ` y\\`"),
         (r"C:\dir \d+ \*", r"C:\\dir \\d+ \*"),
@@ -47,8 +47,9 @@ from reviewbot import markup
         ("~~~python\nx = '```'\n~~~", "````python\nx = '```'\n````"),
         ("- a\n  ```py\n  x\n    y\n  ```\n- b", "- a\n```py\nx\n  y\n```\n- b"),
         ("```\n//close @bob <b>\n```", "```\n//close @bob <b>\n```"),
-        ("```\n/close @bob <b>\n```", " ```\n /close @bob <b>\n ```"),
-        ("````\n```\n/merge\n````", " ````\n ```\n /merge\n ````"),
+        ("```\n/close @bob <b>\n```", "```\n    /close @bob <b>\n```"),
+        ("````\n```\n/merge\n````", "````\n    ```\n    /merge\n````"),
+        ("```\n  /merge\n  ok\n```", "```\n      /merge\n      ok\n```"),
         ("```\n<!-- reviewbot:state:1 -->\n```", "```\n<!-- reviewbot :state:1 -->\n```"),
         ("see [issue:12] and [work_item:a/b:3]", "see `[issue:12]` and `[work_item:a/b:3]`"),
         ("GL-4, #SHOP-12, @.dot", "`GL-4`, `#SHOP-12`, `@.dot`"),
@@ -77,6 +78,11 @@ def test_bars_in_cells_are_escaped_once(cell: str, shown: str) -> None:
 def test_hidden_text_is_not_plain() -> None:
     assert markup.is_plain("a = 1\n\tb = 'é'\n")
     assert not markup.is_plain("a\u202e = 1")
+
+
+@pytest.mark.parametrize("text", ["x = 1\n/merge", "   /close", "```\nx\n```", "~~~\nx"])
+def test_what_a_forge_might_obey_is_not_plain(text: str) -> None:
+    assert not markup.is_plain(text)
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,12 @@ def test_values() -> None:
         ("[" * 20_000, "more than 100 brackets are open at once"),
         ("- " * 20_000, "maximum recursion depth exceeded"),
         ("a: " + "x" * LARGEST, "more than 200,000 characters"),
-        ("a: 2026-99-99", "month must be in 1..12"),
-        ("a: " + "1" * 5_000, "Exceeds the limit"),
+        ("a: 2026-99-99", "a value is not what its form or its tag says"),
+        ("a: " + "1" * 5_000, "a value is not what"),
         ("a: [", "expected the node content"),
-        ("a: !!int", "string index out of range"),
-        ("a: !!bool x", "'x'"),
-        ("a: !!timestamp x", "'NoneType' object"),
+        ("a: !!int", "a value is not what"),
+        ("a: !!bool x", "a value is not what"),
+        ("a: !!timestamp x", "a value is not what"),
     ],
 )
 def test_yaml_that_cannot_be_read(text: str, said: str) -> None:

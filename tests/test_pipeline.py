@@ -294,7 +294,7 @@ def test_what_is_below_min_severity_is_kept_with_the_reason() -> None:
     assert reasons == {
         "High": ("new", None),
         "Low": ("dropped", "below min_severity (medium)"),
-        "Elsewhere": ("dropped", "its path is not in the diff"),
+        "Elsewhere": ("dropped", "its file was not read"),
     }
     assert [each.title for each in made.standing] == ["High"]
 

@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot import scope
+from reviewbot.change import Intent
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
 from reviewbot.diff import Diff, FileDiff
 from reviewbot.errors import GatewayError
 from reviewbot.prompt import (
     GUIDE_TOKENS,
+    INTENT_TOKENS,
     NEW,
     OVERVIEW_LINES,
     REVIEWED,
@@ -236,6 +238,19 @@ def test_long_guides_are_cut_and_say_so() -> None:
 def test_hidden_characters_in_guides_are_written_out() -> None:
     guides = {"REVIEW.md": "Be\u200b kind."}
     assert "Be<U+200B> kind." in change_of(FILE, background=replace(BACKGROUND, guides=guides))
+
+
+def test_what_the_authors_say_stands_in_a_block_of_its_own() -> None:
+    intent = Intent("Sell\u200b more", "It is\r\nlate.", ("Fix it\n\nAt last.",))
+    change = change_of(FILE, background=replace(BACKGROUND, intent=intent))
+    said = "Title: Sell<U+200B> more\n\nDescription: It is\nlate.\n\nCommit: Fix it\n\nAt last."
+    assert re.search(rf"<intent-(\w+)>\n{re.escape(said)}\n</intent-\1>", change)
+
+
+def test_a_long_description_is_cut() -> None:
+    change = change_of(FILE, background=replace(BACKGROUND, intent=Intent("T", "x " * 9_000)))
+    assert "[cut here]\n</intent-" in change
+    assert tokens(change) < INTENT_TOKENS + 500
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_suggestion_cannot_leave_its_fence() -> None:
 def test_tags_and_images_of_a_model_are_disarmed_and_code_is_not() -> None:
     outside = outside_of_fences(render("markdown"))
     assert "&lt;img src=x" in outside
-    assert r"\![x]\(`https://evil.invalid`)" in outside
+    assert r"!\[x]\(`https://evil.invalid`)" in outside
     assert "&lt;!-- " in outside
     assert "see `a < b` and a&lt;b" in outside
 
@@ -112,7 +112,7 @@ def test_what_no_longer_counts_is_not_shown() -> None:
         assert "Was mended" not in text
         assert "Was dismissed" not in text
         assert "Not in this change" not in text
-        reasons = "below min_severity (low); its path is not in the diff"
+        reasons = "below min_severity (low); its file was not read"
         assert f"2 more in the JSON report only: {reasons}" in text
 
 

@@ -54,6 +54,8 @@ def test_a_comment_without_a_marker_begins_with_its_severity() -> None:
         ({"line": None, "end_line": None}, False),
         ({"suggestion": "if admin:  # \u202e\n"}, False),
         ({"suggestion": "a\n\u200b\n"}, False),
+        ({"suggestion": "```\na\n```\n"}, False),
+        ({"suggestion": "a\n/merge\n"}, False),
     ],
 )
 def test_only_what_is_plain_and_new_can_be_committed(
@@ -61,6 +63,11 @@ def test_only_what_is_plain_and_new_can_be_committed(
 ) -> None:
     text = render(replace(FULL, **changes), MARKER)  # type: ignore[arg-type]
     assert ("suggestion\n" in text) == offered
+
+
+def test_a_suggestion_with_hidden_characters_is_shown_with_them_written_out() -> None:
+    text = render(replace(FULL, suggestion="if admin:  # \u202e\n"), MARKER)
+    assert "if admin:  # <U+202E>\n" in in_code(text)
 
 
 def test_the_committed_text_is_the_suggestion() -> None:

@@ -28,6 +28,7 @@ class PullRequest:
     number: int
     url: str
     title: str
+    description: str
     author: str
     open: bool
     draft: bool

@@ -34,7 +34,7 @@ query Look($owner: String!, $name: String!, $number: Int!, $threads: String, $no
   viewer { login }
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      number url title state isDraft isCrossRepository
+      number url title body state isDraft isCrossRepository
       author { login }
       labels(first: 100) { nodes { name } }
       baseRefName baseRefOid headRefOid
@@ -373,6 +373,7 @@ def _pull(repository: str, pull: Mapping[str, Any]) -> PullRequest:
         number=pull["number"],
         url=pull["url"],
         title=pull["title"],
+        description=pull["body"],
         author=_login(pull["author"]),
         open=pull["state"] == "OPEN",
         draft=pull["isDraft"],

@@ -37,7 +37,7 @@ query Look($path: ID!, $iid: String!, $after: String) {
   currentUser { username }
   project(fullPath: $path) {
     mergeRequest(iid: $iid) {
-      webUrl title state draft targetBranch sourceProjectId targetProjectId
+      webUrl title description state draft targetBranch sourceProjectId targetProjectId
       author { id username }
       labels(first: 100) { nodes { title } }
       diffRefs { baseSha startSha headSha }
@@ -421,6 +421,7 @@ def _pull(repository: str, number: int, request: Mapping[str, Any]) -> PullReque
         number=number,
         url=request["webUrl"],
         title=request["title"],
+        description=request["description"] or "",
         author=_login(request["author"]),
         open=request["state"] == "opened",
         draft=request["draft"],

@@ -173,6 +173,7 @@ def silent(environment: Environment, job: Job) -> Silent:
         number=job.number,
         url=f"{url}/-/merge_requests/{job.number}",
         title=title,
+        description=environment.get("CI_MERGE_REQUEST_DESCRIPTION", ""),
         author="",
         open=True,
         draft=environment.get("CI_MERGE_REQUEST_DRAFT") == "true" or bool(_DRAFT.match(title)),

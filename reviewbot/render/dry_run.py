@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from reviewbot.estimate import Estimate, PricedRequest, estimate
+from reviewbot.guard import cleaned
 from reviewbot.pipeline import Review
+from reviewbot.redaction import Redactor
 from reviewbot.report import VERSION
 from reviewbot.text import plural, visible
 
@@ -40,7 +42,7 @@ class DryRun:
                 files = max(len(request.paths), batches.get(request.batch, (0, 0))[0])
                 batches[request.batch] = (files, request.prefix_tokens)
                 if keep_messages:
-                    kept.append(_entry(each))
+                    kept.append(_entry(each, review.redactor))
                 yield each
 
         total = estimate(noted())
@@ -57,7 +59,7 @@ class DryRun:
 
     def to_text(self) -> str:
         """For a terminal."""
-        lines = [f"Dry run of {self.name}: nothing is sent.", ""]
+        lines = [f"Dry run of {visible(self.name)}: nothing is sent.", ""]
         lines += [f"  read      {path}" for path in self.read]
         lines += [f"  left out  {path}: {reason}" for path, reason in self.left_out]
         lines += ["" if self.read or self.left_out else "  no changes"]
@@ -68,7 +70,7 @@ class DryRun:
         ]
         lines += [f"In all: {self.estimate.words()}"]
         if self.warning:
-            lines += [f"! {self.warning}"]
+            lines += [f"! {visible(self.warning)}"]
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> str:
@@ -92,13 +94,14 @@ class DryRun:
         return json.dumps(content, indent=2) + "\n"
 
 
-def _entry(priced: PricedRequest) -> dict[str, Any]:
+def _entry(priced: PricedRequest, redactor: Redactor) -> dict[str, Any]:
     request = priced.request
+    messages = request.messages(breakpoint_after_change=priced.with_breakpoint)
     return {
         "checklist": request.checklist,
         "model": request.model,
         "paths": request.paths,
-        "messages": request.messages(breakpoint_after_change=priced.with_breakpoint),
+        "messages": cleaned(messages, redactor.text),
         "input_tokens": request.input_tokens,
         "cost_usd": priced.cost_usd,
     }
