@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 # Controls, line separators, zero-width and bidirectional marks, tags, private use, surrogates.
-# The selectors U+FE0E and U+FE0F stay: ordinary emoji are written with them.
+# The selectors U+FE0E and U+FE0F stay where ordinary emoji are written with them.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
     "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
     "\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\U000f0000-\U0010ffff]"
+    "|(?<![\xa9\xae\u203c-\u205f\u2070-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f](?!\u20e3)"
 )
 
 

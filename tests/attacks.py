@@ -29,7 +29,8 @@ from worlds import EVE, GitHubWorld, GitLabWorld, Said, github_world, gitlab_wor
 
 from reviewbot.cli import main
 
-CANARY_FILE = Path("/tmp/reviewbot-canary")  # noqa: S108 - what payloads name; nobody makes it
+FILE = "value = 1\n"  # what stands in a file whose name is the attack
+CANARY_FILE = Path("/tmp/reviewbot-canary")  # what payloads name; nobody makes it
 BASE_SETTINGS = "fail_on: high\nchecklists: [correctness, security]\nmodel: claude-sonnet\n"
 
 # --- the change ---------------------------------------------------------------------------------
@@ -54,6 +55,8 @@ class Attack:
         """All that the attacker has written."""
         if isinstance(self.payload, str):
             return self.payload
+        if self.channel in ("repo_files", "path"):
+            return "\n".join(self.payload)
         return "\n".join(self.payload.get(name, "") for name in ("path", "content", "target"))
 
 
@@ -152,12 +155,12 @@ def with_lines(diff: str, payload: str) -> str:
 
 def is_above(attack: Attack) -> bool:
     """Whether it names a file that no working tree can hold."""
-    return attack.channel == "path" and ".." in attack.payload.split("/")
+    return attack.channel == "path" and attack.payload[:3] == "../"
 
 
 def _commit_above(repo: Repo, path: str) -> None:
     """Commit a file whose path leads out of the working tree, as no honest git would."""
-    made = repo.git("hash-object", "-w", "--stdin", stdin=b"value = 1\n")
+    made = repo.git("hash-object", "-w", "--stdin", stdin=FILE.encode())
     kind = "100644 blob"
     *folders, name = path.split("/")
     for folder in reversed(folders):
@@ -169,9 +172,15 @@ def _commit_above(repo: Repo, path: str) -> None:
     repo.git("update-ref", "refs/heads/feature", commit)
 
 
-def _name_a_file(repo: Repo, path: str) -> None:
-    if ".." not in path.split("/"):
-        repo.write(path, "value = 1\n")
+def _name_files(repo: Repo, paths: str | Sequence[str]) -> None:
+    for path in (paths,) if isinstance(paths, str) else paths:
+        if ".." not in path.split("/"):
+            repo.write(path, FILE)
+
+
+def _add_files(repo: Repo, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        repo.write(path, text)
 
 
 def _add_a_file(repo: Repo, payload: Mapping[str, str]) -> None:
@@ -189,7 +198,8 @@ def _set_attributes(repo: Repo, payload: Mapping[str, str]) -> None:
 
 
 _FILES: Mapping[str, Callable[[Repo, Any], None]] = {
-    "path": _name_a_file,
+    "path": _name_files,
+    "repo_files": _add_files,
     "repo_file": _add_a_file,
     "symlink": _link,
     "gitattributes": _set_attributes,
@@ -215,7 +225,7 @@ def cover_of(attack: Attack | None) -> Cover:
 # --- the model ----------------------------------------------------------------------------------
 
 
-Answers = Mapping[str, str | bytes]  # by the titles of checklists
+Answers = Mapping[str, str | bytes | Reaction]  # by the titles of checklists
 HONEST, HOSTILE = "Correctness", "Security"
 _ITEMS = {HONEST: "logic", HOSTILE: "injection"}
 
@@ -236,7 +246,10 @@ def at(spot: Spot, **values: Any) -> dict[str, Any]:
 
 def answering(answers: Answers) -> Callable[[Call], Reaction]:
     """A model that always gives these answers, byte by byte; asked to repair one, it does not."""
-    made = {title: _answer(text) for title, text in answers.items()}
+    made = {
+        title: _answer(each) if isinstance(each, str | bytes) else each
+        for title, each in answers.items()
+    }
     return lambda call: made[call.checklist or HOSTILE]
 
 
@@ -381,7 +394,7 @@ class Door(abc.ABC):
         job.mkdir(parents=True)
         return job
 
-    def _run(
+    def run(
         self, arguments: Sequence[str], folder: Path, job: Path, values: Mapping[str, str]
     ) -> tuple[int, str, Heard]:
         """Run the program; its exit code, and all that it has printed."""
@@ -416,7 +429,7 @@ class Door(abc.ABC):
                 main()
         signal.signal(signal.SIGTERM, before)
         printed.flush()
-        log = printed.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        log = printed.buffer.getvalue().decode()
         heard.by_git = list(_started_by_git(trace))
         assert isinstance(ended.value.code, int)
         return ended.value.code, log, heard
@@ -444,10 +457,12 @@ class Terminal(Door):
         self.gateway.react = answering(answers)
         _configure(self.repo, attack)
         what = self._what(job, attack)
-        code, log, heard = self._run(("diff", *what), self.repo.folder, job, {})
+        code, log, heard = self.run(("diff", *what), self.repo.folder, job, {})
         calls = list(self.gateway.calls)
-        markdown = ("diff", "--format=markdown", *what)
-        _, for_a_wiki, _ = self._run(markdown, self.repo.folder, self._job(), {})
+        for_a_wiki = ""
+        if attack is None or any(each.startswith("body_not") for each in attack.asserts):
+            markdown = ("diff", "--format=markdown", *what)
+            _, for_a_wiki, _ = self.run(markdown, self.repo.folder, self._job(), {})
         verdict = re.search(r"^(INCOMPLETE|FAILED)", log, re.MULTILINE)
         return Played(
             code=code,
@@ -462,7 +477,6 @@ class Terminal(Door):
             addresses=(self.gateway.url,),
             limit=self.limit,
         )
-
 
     def _what(self, job: Path, attack: Attack | None) -> Sequence[str]:
         """What to compare; what no working tree holds comes as a patch."""
@@ -482,8 +496,14 @@ class Terminal(Door):
 def _configure(repo: Repo, attack: Attack | None) -> None:
     """Set in the repository's own configuration what the attack takes for set there."""
     if attack and attack.channel == "gitattributes":
-        name, _, value = attack.payload["config"].partition("=")
-        repo.git("config", name, value)
+        for setting in attack.payload["config"].split("\n"):
+            name, _, value = setting.partition("=")
+            repo.git("config", name, value)
+
+
+def _ended(job: Path) -> bool:
+    """Whether a run has got so far as to tell later jobs of its result."""
+    return any((job / name).exists() for name in ("output", "reviewbot.env"))
 
 
 def left_in(job: Path) -> Mapping[str, str]:
@@ -493,11 +513,19 @@ def left_in(job: Path) -> Mapping[str, str]:
     return {file.name: file.read_text("utf-8") for file in files if file.exists()}
 
 
-class _Posting(Door):
+class Posting(Door):
     """`reviewbot ci`, in a checkout of the head."""
 
     world: GitHubWorld | GitLabWorld
     forge: FakeForge
+    _checkout: Path | None = None
+
+    def _checked_out(self, attack: Attack | None) -> Path:
+        """A checkout of the head; of the base, where no working tree holds the head."""
+        above = attack is not None and is_above(attack)
+        folder = self.world.checkout(commit=self.repo.git("rev-parse", "main") if above else "")
+        _configure(Repo(folder), attack)
+        return folder
 
     def play(self, answers: Answers, attack: Attack | None = None) -> Played:
         world, cover = self.world, cover_of(attack)
@@ -506,17 +534,15 @@ class _Posting(Door):
         self.gateway.calls.clear()
         self.forge.calls.clear()
         self.gateway.react = answering(answers)
-        above = attack is not None and is_above(attack)  # what cannot be checked out
-        folder = world.checkout(commit=self.repo.git("rev-parse", "main") if above else "")
-        _configure(Repo(folder), attack)
+        folder = self._checkout = self._checkout or self._checked_out(attack)
         self.write_event(job, cover)
-        values = world.environment(job) | CANARIES | self.variables(cover)
+        values = {**world.environment(job), **CANARIES, **self.variables(cover)}
         arguments = ("ci", "-o", str(job / "report.json"))
-        code, log, heard = self._run(arguments, folder, job, values)
+        code, log, heard = self.run(arguments, folder, job, values)
         writes = [call for call in self.forge.calls if call.method != "GET"]
         return Played(
             code=code,
-            status=world.outputs(job).get("status", ""),
+            status=world.outputs(job).get("status", "") if _ended(job) else "",
             log=log,
             calls=list(self.gateway.calls),
             said=world.said(),
@@ -564,7 +590,7 @@ def _describe(pull: object, text: str) -> None:
             setattr(pull, name, text)
 
 
-class AtGitHub(_Posting):
+class AtGitHub(Posting):
     """The job that `pull_request` starts."""
 
     name = "github"
@@ -607,7 +633,7 @@ class AtGitHub(_Posting):
         }
 
 
-class AtGitLab(_Posting):
+class AtGitLab(Posting):
     """The job of a merge request's pipeline."""
 
     name = "gitlab"

@@ -14,9 +14,11 @@ ROOT = Path(reviewbot.__file__).parent
 
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
-    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders", "values", "blocks"},
+    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"}
+    | {"values", "blocks", "keywords"},
     {"notation"},
     {"crash", "rules"},
+    {"rulebook"},
     {"redaction", "personal"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
