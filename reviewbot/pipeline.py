@@ -27,7 +27,7 @@ from reviewbot.prompt import (
     meant_for,
     requests,
 )
-from reviewbot.redaction import Redactor, shipped
+from reviewbot.redaction import LONGEST_LINE, Redactor, shipped
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -39,7 +39,7 @@ from reviewbot.report import (
 from reviewbot.scope import Scope, everything
 from reviewbot.screening import SECRETS, Screening
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection, importance
-from reviewbot.text import listed, plural, visible
+from reviewbot.text import listed, plural, visible, wrapped
 
 OFFLINE = "offline: no model was asked; added lines were looked through for credentials only"
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
@@ -60,6 +60,10 @@ class Review:
     scope: Scope = field(default_factory=everything)
     redactor: Redactor = field(default_factory=lambda: Redactor(shipped()))
     screening: Screening = field(default_factory=Screening)
+
+    def clean(self, text: str) -> str:
+        """A text that somebody else has written, without secrets: to be shown or kept."""
+        return self.redactor.text(wrapped(text, LONGEST_LINE))
 
     @property
     def readable(self) -> tuple[FileDiff, ...]:
@@ -219,7 +223,7 @@ def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Repor
         usage=_total(outcomes, seconds),
         warnings=tuple(_warnings(review, outcomes, findings)),
     )
-    return made.with_texts(review.redactor.text)
+    return made.with_texts(review.clean)
 
 
 def _warnings(

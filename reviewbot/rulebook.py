@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
+from reviewbot.blocks import DOUBT
 from reviewbot.keywords import Keywords
 from reviewbot.placeholders import Spot
 from reviewbot.rules import Rule
@@ -15,6 +16,9 @@ from reviewbot.rules import Rule
 LEAST_WORD = 20
 
 _LINE_START = re.compile("^", re.MULTILINE)
+
+
+MOST_TRIES = 50  # of one rule on one line: more would take long, and nobody writes such lines
 
 
 class Rulebook:
@@ -35,10 +39,17 @@ class Rulebook:
             words: its long words.
             path: the file.
         """
+        tries: Counter[tuple[Rule, int]] = Counter()
         for rule, place in self._places(_lower(text), words.lower(), path):
-            if rule.concerns(path):
-                for start, end in rule.finds(text, place, path):
-                    yield Spot(start, end, rule.id)
+            if not rule.concerns(path):
+                continue
+            line = text.rfind("\n", 0, place) + 1
+            tries[rule, line] += 1
+            if tries[rule, line] <= MOST_TRIES:
+                yield from (Spot(*span, rule.id) for span in rule.finds(text, place, path))
+            elif tries[rule, line] == MOST_TRIES + 1:
+                end = text.find("\n", place)
+                yield Spot(line, len(text) if end < 0 else end, DOUBT)
 
     def _places(self, low: str, words: str, path: str) -> Iterator[tuple[Rule, int]]:
         """Each rule, with the places to try it; a line is one place, however many words it has."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 # Controls, line separators, zero-width and bidirectional marks, tags, private use, surrogates.
@@ -52,6 +53,21 @@ def fenced(name: str, text: str) -> str:
     while mark in text:
         mark = digest(mark, text)[:16]
     return f"<{name}-{mark}>\n{text}\n</{name}-{mark}>"
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text with no line longer than `width` characters: broken at blanks, if there are any."""
+    if len(text) <= width:
+        return text
+    return "\n".join(chain.from_iterable(_pieces(line, width) for line in text.split("\n")))
+
+
+def _pieces(line: str, width: int) -> Iterator[str]:
+    while len(line) > width:
+        end = line.rfind(" ", 1, width) + 1 or width
+        yield line[:end].rstrip(" ")
+        line = line[end:]
+    yield line
 
 
 def plural(count: int, noun: str) -> str:
