@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint format docs lock bench clean
+.PHONY: help demo test lint format docs lock bench fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -39,6 +39,10 @@ lock: .venv/dev ## renew the locked versions of what CI installs
 bench: .venv/dev ## measure speed, memory and size
 	$(BIN)/python -m bench
 
+fuzz: .venv/fuzz ## look for input that breaks something, a minute for each property
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.speed
+
 clean: ## remove what make has made
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -54,4 +58,8 @@ clean: ## remove what make has made
 
 .venv/dev: .venv/program
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+.venv/fuzz: .venv/dev
+	$(BIN)/python -m pip install --quiet --group fuzz
 	@touch $@

@@ -14,6 +14,7 @@ from typing import Any
 
 from reviewbot.blocks import BLOT
 from reviewbot.errors import ConfigError
+from reviewbot.notation import from_toml
 from reviewbot.values import SHAPES, entropy
 
 SHIPPED = Path(__file__).parent / "secrets.toml"
@@ -141,11 +142,7 @@ def read_rules(name: str, text: str) -> tuple[Rule, ...]:
     Raises:
         ConfigError: it is no such file, or one of its rules cannot work.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is no TOML: {error}") from error
-    rules = _rules(name, content)
+    rules = _rules(name, from_toml(name, text))
     for rule in rules:
         place = f"{name}: rule '{rule.id}'"
         if rule.group > _pattern(place, rule.regex).groups:

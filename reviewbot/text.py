@@ -91,11 +91,12 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 # comparisons pass over characters that show nothing: so more is broken up than what looks so. In
 # GitLab's logs `section_start:` and a time fold what follows.
 _BEGINNING = re.compile(r"(?:^|(?<=\r))[^\w\r\n]+", re.MULTILINE)
+_LONE_COLON = re.compile(":(?! )")
 _OLD_COMMAND = re.compile(r"(#(?:vso)?[^\w\s#\[]*)\[")
 _SECTION = re.compile(r"(section_(?:start|end)):(?=\d)")
 
 
 def harmless(text: str) -> str:
     """Text of any origin for the log of a job, where no line of it is taken for a command."""
-    text = _BEGINNING.sub(lambda match: match[0].replace(":", ": "), text)
+    text = _BEGINNING.sub(lambda match: _LONE_COLON.sub(": ", match[0]), text)
     return _SECTION.sub(r"\1: ", _OLD_COMMAND.sub(r"\1 [", text))

@@ -20,6 +20,7 @@ from wire import serving as answering
 ROOT = Path(__file__).parent.parent
 
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=5_000)
 settings.load_profile("untimed")
 
 

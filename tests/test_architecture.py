@@ -16,6 +16,7 @@ ROOT = Path(reviewbot.__file__).parent
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"}
     | {"values", "blocks", "keywords"},
+    {"notation"},
     {"crash", "rules"},
     {"rulebook"},
     {"redaction", "personal"},

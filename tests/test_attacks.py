@@ -45,9 +45,9 @@ from attacks import (
 )
 from conftest import Repo
 from fake_gateway import FakeGateway, failed, serving
+from inert import assert_inert
+from inert import said as said_outside_code
 from test_cli import Program, environment, on_a_terminal
-from test_markup import assert_inert
-from test_markup import said as said_outside_code
 
 from reviewbot.text import visible
 

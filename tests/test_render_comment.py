@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 from builders import comment
+from hostile import MARKUP
 from hypothesis import given
 from hypothesis import strategies as st
-from test_markup import TEXTS, assert_inert, in_code, said
+from inert import assert_inert, in_code, said
 
 from reviewbot import marker
 from reviewbot.findings import Severity
@@ -101,7 +102,7 @@ def test_a_suggestion_that_does_not_fit_is_not_cut_but_left_out() -> None:
     assert "total(Cart(10, discount=2))" in text
 
 
-@given(TEXTS, TEXTS, TEXTS, st.integers(900, 1_500))
+@given(MARKUP, MARKUP, MARKUP, st.integers(900, 1_500))
 def test_any_text_of_a_model_is_inert(title: str, body: str, suggestion: str, limit: int) -> None:
     made = replace(FULL, title=title, body=body, suggestion=suggestion)
     text = without_marker(render(made, MARKER, limit=limit))
