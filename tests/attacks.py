@@ -14,11 +14,14 @@ import re
 import signal
 import sys
 import threading
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from builders import raw_finding
@@ -338,6 +341,16 @@ CANARIES = {
 } | {"UNRELATED_SECRET": "canary-unrelated"}
 
 
+@cache
+def forms(value: str) -> frozenset[str]:
+    """The ways in which a value may be written so that somebody can read it."""
+    inner = [b64encode(b"x" * n + value.encode())[2 * n : -4].decode() for n in range(3)]
+    coded = {urlsafe_b64encode(value.encode()).decode().rstrip("="), *inner}
+    hexed = value.encode().hex()
+    encoded = {quote(value, safe=""), "".join(f"%{ord(each):02x}" for each in value)}
+    return frozenset({value, value[::-1], hexed, hexed.upper(), *coded, *encoded})
+
+
 @dataclass(frozen=True)
 class Played:
     """How a run ended, and all that it has let out."""
@@ -359,6 +372,11 @@ class Played:
         return [call.prompt for call in self.calls]
 
     @property
+    def let_out(self) -> str:
+        """All that anybody else gets to see."""
+        return "\n".join((*self.prompts, *self.posted, self.log, *self.left.values()))
+
+    @property
     def policy(self) -> Mapping[str, object]:
         """What only those who are trusted may decide."""
         return {
@@ -377,6 +395,8 @@ class Door(abc.ABC):
     name: str
     limit: int
     """Characters that a text may have there."""
+    arguments: Sequence[str] = ()
+    """What to run instead of the usual."""
 
     def __init__(self, repo: Repo, gateway: FakeGateway, folder: Path) -> None:
         self.repo, self.gateway = repo, gateway
@@ -457,7 +477,8 @@ class Terminal(Door):
         self.gateway.react = answering(answers)
         _configure(self.repo, attack)
         what = self._what(job, attack)
-        code, log, heard = self.run(("diff", *what), self.repo.folder, job, {})
+        arguments = self.arguments or ("diff", *what)
+        code, log, heard = self.run(arguments, self.repo.folder, job, {})
         calls = list(self.gateway.calls)
         for_a_wiki = ""
         if attack is None or any(each.startswith("body_not") for each in attack.asserts):
@@ -537,7 +558,7 @@ class Posting(Door):
         folder = self._checkout = self._checkout or self._checked_out(attack)
         self.write_event(job, cover)
         values = {**world.environment(job), **CANARIES, **self.variables(cover)}
-        arguments = ("ci", "-o", str(job / "report.json"))
+        arguments = (*(self.arguments or ("ci",)), "-o", str(job / "report.json"))
         code, log, heard = self.run(arguments, folder, job, values)
         writes = [call for call in self.forge.calls if call.method != "GET"]
         return Played(
@@ -583,13 +604,6 @@ def texts_of(body: Any) -> Iterator[str]:
                 yield from texts_of(value)
 
 
-def _describe(pull: object, text: str) -> None:
-    """Give the description, under the name that the forge on loopback has for it."""
-    for name in ("body", "description"):
-        if hasattr(pull, name):
-            setattr(pull, name, text)
-
-
 class AtGitHub(Posting):
     """The job that `pull_request` starts."""
 
@@ -606,7 +620,7 @@ class AtGitHub(Posting):
         pull = self._github.pull
         pull.title, pull.author, pull.head = cover.title, cover.author, cover.branch
         pull.labels = [cover.label] * bool(cover.label)
-        _describe(pull, cover.description)
+        pull.description = cover.description
         for kept in (pull.threads, pull.notes, pull.reviews):
             kept.clear()
         if cover.comment:
@@ -651,7 +665,7 @@ class AtGitLab(Posting):
         request = self._gitlab.request
         request.title, request.author, request.source = cover.title, cover.author, cover.branch
         request.labels = [cover.label] * bool(cover.label)
-        _describe(request, cover.description)
+        request.description = cover.description
         request.threads.clear()
         request.notes.clear()
         if cover.comment:
