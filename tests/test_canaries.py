@@ -78,21 +78,22 @@ def stays_in(played: Played) -> None:
 @pytest.mark.parametrize(
     ("place", "payload"),
     [
-        ("diff", f"+TOKEN = '{CANARY}'"),
-        ("file", f" TOKEN = '{CANARY}'"),
-        ("removed", f"-TOKEN = '{CANARY}'"),
-        ("title", f"Use {CANARY}"),
-        ("description", f"It works with {CANARY}."),
-        ("branch", f"try-{CANARY}"),
-        ("commit_message", f"Use {CANARY}"),
-        ("author_name", CANARY),
-        ("label", CANARY),
-        ("existing_comment", f"Try it with {CANARY}"),
+        ("dif", "+TOKEN = '{}'"),
+        ("file", " TOKEN = '{}'"),
+        ("removed", "-TOKEN = '{}'"),
+        ("title", "Use {}"),
+        ("description", "It works with {}."),
+        ("branch", "try-{}"),
+        ("commit_message", "Use {}"),
+        ("author_name", "{}"),
+        ("label", "{}"),
+        ("existing_comment", "Try it with {}"),
     ],
 )
 def test_what_the_author_has_written(
     name: str, place: str, payload: str, fake: FakeGateway, tmp_path: Path
 ) -> None:
+    payload = payload.format(CANARY)
     in_lines = place in ("diff", "file", "removed")
     attack = Attack(place, "diff_line" if in_lines else place, payload)
     diff = with_lines(DIFF, payload) if in_lines else DIFF
