@@ -39,7 +39,8 @@ class Comment:
     `side` is "new", or "old" for removed lines. Where `anchored` is false, `line` and `end_line`
     are null and `anchor_note` says why; where a line was corrected, it says so too. `digests` has
     one for each of its lines, by which later reviews know them again (see `digests`). `state` is
-    new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`.
+    new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`. `verification` says
+    why it holds or does not, where somebody has tried to refute it; `confidence` is how sure it is.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Comment:
     drop_reason: str | None
     model: str
     frame: tuple[FrameLine, ...]
+    verification: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,22 @@ class Config(BaseModel):
     min_severity: Annotated[
         Severity, Field(description="findings below this are kept in the JSON report only")
     ] = Severity.INFO
+    min_confidence: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10,
+            strict=True,
+            description="findings that are less sure (0 to 10) are kept in the JSON report only",
+        ),
+    ] = 6
+    verify_model: Annotated[
+        str,
+        Field(
+            description="model that tries to refute the findings; empty for the first checklist's. "
+            "Nobody does at effort low"
+        ),
+    ] = ""
     fail_on: Annotated[
         Literal["critical", "high", "medium", "low", "info", "none"],
         Field(description="a finding of this severity or worse makes the exit code 1"),
