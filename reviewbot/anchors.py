@@ -12,6 +12,7 @@ from itertools import chain, islice, takewhile
 from reviewbot.diff import REMOVED, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
 from reviewbot.placeholders import PLACEHOLDER
+from reviewbot.suggestions import Original
 from reviewbot.text import digest, squeezed, visible
 
 FRAME_MARGIN = 2  # lines shown above and below a finding
@@ -141,9 +142,19 @@ class _Lines:
             seen[_side(line), spot.text] += 1
 
     @cached_property
+    def _texts(self) -> Sequence[str]:
+        return self._head(self._file)
+
+    @cached_property
     def head(self) -> Sequence[str]:
         """The lines of the file's new version, as quotes are compared with them."""
-        return [squeezed(text) for text in self._head(self._file)]
+        return [squeezed(text) for text in self._texts]
+
+    @cached_property
+    def original(self) -> Original:
+        """The file's new version, as suggestions are held against it."""
+        shown = {line.new: line.text for line in self._nth if line.new is not None}
+        return Original(self._file.path, self._texts, shown)
 
     @cached_property
     def _nth_in_head(self) -> Sequence[int]:
@@ -331,6 +342,10 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
         comment = _without_suggestion(comment, _FITS_NOWHERE)
     elif any(map(PLACEHOLDER.search, (comment.suggestion, *(line.text for line in found.lines)))):
         comment = _without_suggestion(comment, _TAKEN_OUT)
+    elif comment.suggestion and first.new and last.new:
+        fitted = lines.original.fitted(comment.suggestion, first.new, last.new)
+        comment = _without_suggestion(comment, fitted.why) if fitted.why else comment
+        comment = replace(comment, suggestion=fitted.text)
     return replace(
         comment,
         line=first.old if side == "old" else first.new,

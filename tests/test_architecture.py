@@ -15,7 +15,7 @@ ROOT = Path(reviewbot.__file__).parent
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders", "values", "blocks"},
-    {"rules"},
+    {"rules", "suggestions"},
     {"redaction", "personal"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
