@@ -39,7 +39,8 @@ class Comment:
     `side` is "new", or "old" for removed lines. Where `anchored` is false, `line` and `end_line`
     are null and `anchor_note` says why; where a line was corrected, it says so too. `digests` has
     one for each of its lines, by which later reviews know them again (see `digests`). `state` is
-    new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`.
+    new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`. `sources` are the
+    tools, each with its rule, whose hints it confirms.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Comment:
     drop_reason: str | None
     model: str
     frame: tuple[FrameLine, ...]
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,7 @@ def place_again(
             state="dropped" if "dropped" in (old.state, new.state) else "new",
             checklists=old.checklists,
             items=old.items,
+            sources=old.sources,
             drop_reason=old.drop_reason if old.state == "dropped" else new.drop_reason,
         )
         for old, new in zip(comments, placed, strict=True)

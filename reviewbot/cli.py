@@ -180,6 +180,23 @@ _OFFLINE = click.option(
 )
 
 
+def _files(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> tuple[Path, ...]:
+    if values and context.params.get("offline"):
+        raise UsageError("--offline and --hints do not go together", "Hints are for a model.")
+    return tuple(map(Path, values))
+
+
+_HINTS = click.option(
+    "--hints",
+    metavar="FILE",
+    multiple=True,
+    callback=_files,
+    help="What a linter or scanner has found, as SARIF 2.1.0: on added lines, the model is asked to "
+    "confirm it or pass over it. Repeatable.",
+    **_variable("HINTS"),
+)
+
+
 @cli.command()
 @click.argument("base", required=False)
 @click.argument("head", required=False)
@@ -201,6 +218,7 @@ _OFFLINE = click.option(
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these out. Repeatable.")
 @_settings
 @_OFFLINE
+@_HINTS
 @click.option("--dry-run", is_flag=True, help="Send no code: show files, batches, tokens, dollars.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Form of the report.")
 @click.option(
@@ -282,6 +300,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
         record=options["record"],
         replay=options["replay"],
         offline=options["offline"],
+        hints=options["hints"],
     )
 
 
@@ -343,6 +362,7 @@ _CI_CONFIG = click.option(
 @cli.command()
 @_settings
 @_OFFLINE
+@_HINTS
 @click.option(
     "--no-post",
     is_flag=True,
@@ -374,6 +394,7 @@ def ci(context: click.Context, /, **options: Any) -> int:
         config_file=options["config_file"],
         post=not options["no_post"],
         offline=options["offline"],
+        hints=options["hints"],
     )
     return _run_in_ci(order, options["output"])
 
