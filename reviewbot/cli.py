@@ -180,21 +180,20 @@ _OFFLINE = click.option(
 )
 
 
-def _files(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> tuple[Path, ...]:
-    if values and context.params.get("offline"):
-        raise UsageError("--offline and --hints do not go together", "Hints are for a model.")
-    return tuple(map(Path, values))
-
-
 _HINTS = click.option(
     "--hints",
     metavar="FILE",
     multiple=True,
-    callback=_files,
-    help="What a linter or scanner has found, as SARIF 2.1.0: on added lines, the model is asked to "
-    "confirm it or pass over it. Repeatable.",
+    help="What a linter or scanner has found, as SARIF 2.1.0: of what is on added lines, the model "
+    "is asked to confirm what is really wrong. Repeatable.",
     **_variable("HINTS"),
 )
+
+
+def _hints(options: Mapping[str, Any]) -> tuple[Path, ...]:
+    if options["hints"] and options["offline"]:
+        raise UsageError("--offline and --hints do not go together", "Hints are for a model.")
+    return tuple(map(Path, options["hints"]))
 
 
 @cli.command()
@@ -300,7 +299,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
         record=options["record"],
         replay=options["replay"],
         offline=options["offline"],
-        hints=options["hints"],
+        hints=_hints(options),
     )
 
 
@@ -394,7 +393,7 @@ def ci(context: click.Context, /, **options: Any) -> int:
         config_file=options["config_file"],
         post=not options["no_post"],
         offline=options["offline"],
-        hints=options["hints"],
+        hints=_hints(options),
     )
     return _run_in_ci(order, options["output"])
 

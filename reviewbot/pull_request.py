@@ -66,8 +66,8 @@ class Order:
 
     `overrides` are settings with their origin; `config_file` replaces the repository's own. With a
     `report`, that is posted; or else the change is reviewed, and what comes of it posted if `post`.
-    `offline`: no model is asked, and no gateway is needed. `hints` are files of tools, with what they
-    have found.
+    `offline`: no model is asked, and no gateway is needed. `hints` are files of tools, with
+    what they have found.
     """
 
     overrides: Mapping[str, tuple[str, Any]]
