@@ -22,7 +22,7 @@ import yaml
 
 from reviewbot.text import squeezed
 
-LARGEST = 200_000  # characters of a file that is parsed
+LARGEST = 100_000  # characters of a file that is parsed
 MOST_DOTS = 100  # in a line of TOML: the parts of a key take time and memory by their square
 NEIGHBOURS = 3  # lines above and below that a suggestion may repeat
 

@@ -310,6 +310,24 @@ def test_a_file_of_another_kind_ends_the_run_before_anything_is_sent(
     assert not fake.calls
 
 
+def test_a_dry_run_shows_the_hints_that_would_be_sent(
+    work: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AI_GATEWAY_URL", "LITELLM_BASE_URL", "OPENAI_BASE_URL", "CODER_URL"):
+        monkeypatch.delenv(name, raising=False)
+    files = [
+        sarif(tmp_path, ("app.py", 2, rule, "Use of eval"), tool=tool)
+        for tool, rule in (("ruff", "S307"), ("bandit", "B307"))
+    ]
+    hints = [option for file in files for option in ("--hints", str(file))]
+    with chdir(work.folder):
+        command = ["diff", "main", "--dry-run", "--format=json", *hints]
+        assert cli.main(command, standalone_mode=False) == 0
+    made = json.loads(capsys.readouterr().out)
+    rows = "app.py:2 [ruff S307] Use of eval\napp.py:2 [bandit B307] Use of eval\n"
+    assert rows in made["requests"][0]["messages"][1]["content"][0]["text"]
+
+
 @pytest.mark.parametrize("command", ["diff", "ci"])
 def test_hints_are_for_a_model(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
