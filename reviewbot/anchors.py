@@ -12,6 +12,7 @@ from itertools import islice, takewhile
 from reviewbot.diff import REMOVED, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
 from reviewbot.placeholders import PLACEHOLDER
+from reviewbot.suggestions import Original
 from reviewbot.text import digest, squeezed, visible
 
 FRAME_MARGIN = 2  # lines shown above and below a finding
@@ -41,6 +42,7 @@ class Comment:
     one for each of its lines, by which later reviews know them again (see `digests`). `state` is
     new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`. `verification` says
     why it holds or does not, where somebody has tried to refute it; `confidence` is how sure it is.
+    `sources` are the tools, each with its rule, whose hints it confirms.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Comment:
     model: str
     frame: tuple[FrameLine, ...]
     verification: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,19 @@ class _Lines:
             seen[_side(line), spot.text] += 1
 
     @cached_property
+    def _head_texts(self) -> Sequence[str]:
+        return self._head(self._file)
+
+    @cached_property
     def head(self) -> Sequence[str]:
         """The lines of the file's new version, as quotes are compared with them."""
-        return [squeezed(text) for text in self._head(self._file)]
+        return [squeezed(text) for text in self._head_texts]
+
+    @cached_property
+    def original(self) -> Original:
+        """The file's new version, as suggestions are held against it."""
+        shown = {line.new: line.text for line in self._nth if line.new is not None}
+        return Original(self._file.path, self._head_texts, shown)
 
     @cached_property
     def _nth_in_head(self) -> Sequence[int]:
@@ -278,6 +291,7 @@ def place_again(
             state="dropped" if "dropped" in (old.state, new.state) else "new",
             checklists=old.checklists,
             items=old.items,
+            sources=old.sources,
             drop_reason=old.drop_reason if old.state == "dropped" else new.drop_reason,
         )
         for old, new in zip(comments, placed, strict=True)
@@ -348,6 +362,10 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
         comment = _without_suggestion(comment, _FITS_NOWHERE)
     elif any(map(PLACEHOLDER.search, (comment.suggestion, *(line.text for line in found.lines)))):
         comment = _without_suggestion(comment, _TAKEN_OUT)
+    elif comment.suggestion and first.new and last.new:
+        fitted = lines.original.fitted(comment.suggestion, first.new, last.new)
+        comment = _without_suggestion(comment, fitted.why) if fitted.why else comment
+        comment = replace(comment, suggestion=fitted.text)
     return replace(
         comment,
         line=first.old if side == "old" else first.new,

@@ -197,6 +197,22 @@ _OFFLINE = click.option(
 )
 
 
+_HINTS = click.option(
+    "--hints",
+    metavar="FILE",
+    multiple=True,
+    help="What a linter or scanner has found, as SARIF 2.1.0: of what is on added lines, the model "
+    "is asked to confirm what is really wrong. Repeatable.",
+    **_variable("HINTS"),
+)
+
+
+def _hints(options: Mapping[str, Any]) -> tuple[Path, ...]:
+    if options["hints"] and options["offline"]:
+        raise UsageError("--offline and --hints do not go together", "Hints are for a model.")
+    return tuple(map(Path, options["hints"]))
+
+
 @cli.command()
 @click.argument("base", required=False)
 @click.argument("head", required=False)
@@ -218,6 +234,7 @@ _OFFLINE = click.option(
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these out. Repeatable.")
 @_settings
 @_OFFLINE
+@_HINTS
 @click.option("--dry-run", is_flag=True, help="Send no code: show files, batches, tokens, dollars.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Form of the report.")
 @click.option(
@@ -299,6 +316,7 @@ def _wish(context: click.Context, options: dict[str, Any]) -> Wish:
         record=options["record"],
         replay=options["replay"],
         offline=options["offline"],
+        hints=_hints(options),
     )
 
 
@@ -360,6 +378,7 @@ _CI_CONFIG = click.option(
 @cli.command()
 @_settings
 @_OFFLINE
+@_HINTS
 @click.option(
     "--no-post",
     is_flag=True,
@@ -391,6 +410,7 @@ def ci(context: click.Context, /, **options: Any) -> int:
         config_file=options["config_file"],
         post=not options["no_post"],
         offline=options["offline"],
+        hints=_hints(options),
     )
     return _run_in_ci(order, options["output"])
 

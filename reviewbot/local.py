@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from reviewbot import books, change, estimate, house, pipeline, reviewing, selection
+from reviewbot import books, change, estimate, house, pipeline, reviewing, sarif, selection
 from reviewbot.books import Books
 from reviewbot.change import Change, Span
 from reviewbot.config import Config
@@ -39,7 +39,7 @@ class Wish:
     `overrides` are settings with their origin. `config_file` replaces the repository's own.
     `output` is where the report goes: an earlier one there is no part of the change. `record` is a
     folder for prompts and answers, `replay` one to take the answers from. `offline`: no model is
-    asked, and no gateway is needed.
+    asked, and no gateway is needed. `hints` are files of tools, with what they have found.
     """
 
     span: Callable[[Repository], Span] | None
@@ -52,6 +52,7 @@ class Wish:
     record: Path | None = None
     replay: Path | None = None
     offline: bool = False
+    hints: Sequence[Path] = ()
 
 
 def review(wish: Wish, environment: Mapping[str, str], progress: Progress) -> tuple[Report, Config]:
@@ -128,6 +129,7 @@ class _Gathering:
         self.config = its_house.settings.config
         self._house = its_house
         self._chosen = [] if wish.offline else house.choose(its_house)
+        self._hints = sarif.read(wish.hints, self._top)
 
     def books(self, environment: Mapping[str, str], progress: Progress) -> Books:
         """The run's books; a replay asks nobody, and is written down nowhere."""
@@ -162,7 +164,13 @@ class _Gathering:
         redactor = house.redactor(self._house, environment)
         change, chosen, screening = screen(change, chosen, redactor)
         return Review(
-            change, chosen, self._chosen, self.config, redactor=redactor, screening=screening
+            change,
+            chosen,
+            self._chosen,
+            self.config,
+            redactor=redactor,
+            screening=screening,
+            hints=self._hints,
         )
 
     def _own(self, file: Path | None) -> list[str]:

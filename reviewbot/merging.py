@@ -96,6 +96,7 @@ def joined(kept: Comment, other: Comment) -> Comment:
         kept,
         checklists=tuple(dict.fromkeys((*kept.checklists, *other.checklists))),
         items=tuple(dict.fromkeys((*kept.items, *other.items))),
+        sources=tuple(dict.fromkeys((*kept.sources, *other.sources))),
         suggestion=kept.suggestion or (other.suggestion if _same_lines(kept, other) else ""),
     )
 

@@ -17,10 +17,12 @@ from reviewbot.config import Config
 from reviewbot.diff import FileDiff
 from reviewbot.errors import GatewayError, InterruptedReview
 from reviewbot.findings import ItemAnswer, Status
+from reviewbot.hints import Hint, credited, on_added_lines
 from reviewbot.merging import merge
 from reviewbot.models import Model, Usage
 from reviewbot.prompt import (
     LARGEST_BATCH,
+    MOST_HINTS,
     Background,
     Request,
     Room,
@@ -51,7 +53,8 @@ class Review:
     """What is to be done: a change, the files chosen of it, the checklists with their models.
 
     `scope` says what of it is new since an earlier review. `redactor` takes out what must not
-    leave, `screening` is what it has found in the change. Without checklists, no model is asked.
+    leave, `screening` is what it has found in the change. `hints` are what tools say, of any lines.
+    Without checklists, no model is asked.
     """
 
     change: Change
@@ -61,6 +64,7 @@ class Review:
     scope: Scope = field(default_factory=everything)
     redactor: Redactor = field(default_factory=lambda: Redactor(shipped()))
     screening: Screening = field(default_factory=Screening)
+    hints: Sequence[Hint] = ()
 
     def clean(self, text: str) -> str:
         """A text that somebody else has written, without secrets: to be shown or kept."""
@@ -78,6 +82,11 @@ class Review:
         """The files of which something may be shown: those that nothing secret is left in."""
         chosen = {visible(file.path) for file in self.selection.files} | self.screening.paths
         return tuple(file for file in self.change.diff.files if visible(file.path) in chosen)
+
+    @property
+    def told(self) -> tuple[Hint, ...]:
+        """What tools say of the added lines of the files that are read."""
+        return on_added_lines(self.hints, self.selection.files)
 
 
 Listener = Callable[[Outcome, int, int], None]
@@ -115,6 +124,7 @@ def prepare(
         review.selection.skipped,
         review.scope,
         review.change.intent,
+        review.told,
     )
     return requests(
         review.selection.files,
@@ -256,6 +266,7 @@ def _warnings(
     filtered = [entry for entry in skipped if entry.by_filter]
     if filtered and not review.selection.files and not review.scope.since:
         yield f"nothing is reviewed: {plural(len(filtered), 'file')} {filtered[0].reason}"
+    yield from _of_hints(review, outcomes, findings)
     answers = [
         (outcome.request.checklist, outcome.answer) for outcome in outcomes if outcome.answer
     ]
@@ -277,6 +288,26 @@ def _unverified(outcomes: Sequence[Outcome]) -> Iterator[str]:
     problems = (each.problem for each in outcomes if each.request.verifies)
     for problem in dict.fromkeys(filter(None, problems)):
         yield f"not all findings were verified: {problem}"
+
+
+def _of_hints(
+    review: Review, outcomes: Sequence[Outcome], findings: Sequence[Comment]
+) -> Iterator[str]:
+    """What became of what tools say."""
+    if not (review.hints and outcomes):
+        return
+    told = frozenset(review.told)
+    shown = frozenset(hint for outcome in outcomes for hint in outcome.request.hints)
+    if not told:
+        yield f"none of {plural(len(review.hints), 'hint')} is about an added line that was read"
+        return
+    confirmed = sum(any(map(hint.is_confirmed_by, findings)) for hint in shown)
+    yield f"{plural(len(shown), 'hint')} on added lines: {confirmed:,} confirmed by findings"
+    if left := len(told - shown):
+        yield (
+            f"{plural(left, 'more hint')} on added lines not shown to the model: "
+            f"{MOST_HINTS} at most for each batch of files"
+        )
 
 
 def _status(
@@ -341,7 +372,8 @@ def _placed(review: Review, outcomes: Sequence[Outcome]) -> tuple[Comment, ...]:
         if outcome.answer and not outcome.request.verifies
         for finding in outcome.answer.findings
     ]
-    return merge(place(review.readable, claims, review.change.lines))
+    placed = place(review.readable, claims, review.change.lines)
+    return merge(credited(placed, review.told) if review.hints else placed)
 
 
 def above_threshold(comment: Comment, config: Config) -> Comment:

@@ -6,6 +6,7 @@ checklists of a batch, so that the provider's prompt cache serves all but the fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
 from reviewbot.diff import CONTEXT, SYMLINK, FileDiff, Hunk, Line
 from reviewbot.errors import GatewayError
+from reviewbot.hints import Hint
 from reviewbot.models import BYTES_PER_TOKEN
 from reviewbot.scope import Scope, everything
 from reviewbot.selection import Filter, Skipped, globs
@@ -33,6 +35,7 @@ INTENT_TOKENS = 1_500  # of what the authors say of their change
 CLAIMS_TOKENS = 3_000  # of findings that are to be verified
 VERIFICATION = "verification"  # stands for a checklist where findings are verified
 OVERVIEW_LINES = 200
+MOST_HINTS = 30  # of a batch; more would bury the change, and what a model finds by itself
 
 # Rows that say which hunks follow: they have no tab, so no line of code can look like one.
 REVIEWED, NEW = "[reviewed before]", "[new]"
@@ -70,8 +73,9 @@ class Request:
     """One call to the model: one checklist over one batch of files, or several in one call.
 
     Of several, `checklist` has all the names, and `several` has each with its paths; the ids of
-    their items have the form `checklist/item` then. One that `verifies` waits for the others of its
-    batch: what it asks depends on their answers, and its task is only known then.
+    their items have the form `checklist/item` then. `hints` are those that are shown. One that
+    `verifies` waits for the others of its batch: what it asks depends on their answers, and its
+    task is only known then.
     """
 
     checklist: str
@@ -84,6 +88,7 @@ class Request:
     answer_tokens: int
     several: tuple[tuple[str, tuple[str, ...]], ...] = ()
     verifies: bool = False
+    hints: tuple[Hint, ...] = ()
 
     @property
     def prefix_tokens(self) -> int:
@@ -113,7 +118,7 @@ class Background:
 
     `guides` are the team's documents by path, `advice` its path instructions, `skipped` the files
     of the change that are not shown; `scope` tells which hunks were reviewed before; `intent` is
-    what the authors say.
+    what the authors say, `hints` what tools say of added lines.
     """
 
     guides: Mapping[str, str]
@@ -121,6 +126,7 @@ class Background:
     skipped: Sequence[Skipped]
     scope: Scope = field(default_factory=everything)
     intent: Intent = field(default_factory=Intent)
+    hints: Sequence[Hint] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,14 @@ class _Piece:
     def reviewed(self) -> bool:
         """Whether some of it is marked as reviewed before."""
         return REVIEWED in self.text.split("\n")
+
+    @property
+    def added(self) -> Iterator[tuple[str, int]]:
+        """The path with the number of each added line."""
+        return ((self.path, int(row[1])) for row in _ADDED_ROW.finditer(self.text))
+
+
+_ADDED_ROW = re.compile(r"^(\d+)\t\+", re.MULTILINE)
 
 
 def requests(
@@ -176,6 +190,7 @@ def requests(
     longest = frame(
         advice=_listed(background.advice),
         change=fenced("change", ""),
+        hints=_hints(sorted(background.hints, key=lambda hint: -len(hint.row))[:MOST_HINTS]),
         reviewed=background.scope.since is not None,
     )
     tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
@@ -186,9 +201,11 @@ def requests(
     space = _space(room, fixed)
     batches = _batches(files, background.scope, space, min(room.context, space // 2), head)
     for number, batch in enumerate(batches):
+        hints = _worst(background.hints, batch)
         change = frame(
             advice=_advice(background.advice, batch),
             change=fenced("change", "\n\n".join(piece.text for piece in batch)),
+            hints=_hints(hints),
             reviewed=any(piece.reviewed for piece in batch),
         )
         paths = tuple(dict.fromkeys(piece.path for piece in batch))
@@ -203,6 +220,7 @@ def requests(
                 task=_task(asked, paths),
                 answer_tokens=room.answer,
                 several=tuple((each.name, mine) for each, mine in asked) if together else (),
+                hints=hints,
             )
         if verify_model:
             yield Request(
@@ -325,6 +343,19 @@ def _advice(advice: Sequence[PathInstruction], batch: Sequence[_Piece]) -> str:
 
 def _listed(advice: Iterable[PathInstruction]) -> str:
     return "\n".join(f"- `{each.path}`: {each.instructions}" for each in advice)
+
+
+def _worst(hints: Sequence[Hint], batch: Iterable[_Piece]) -> tuple[Hint, ...]:
+    """The worst of the hints about lines of a batch, as many as are shown, in their order."""
+    added = {place for piece in batch for place in piece.added} if hints else ()
+    mine = [hint for hint in hints if (hint.path, hint.line) in added]
+    worst = frozenset(sorted(mine, key=lambda hint: hint.rank)[:MOST_HINTS])
+    return tuple(hint for hint in mine if hint in worst)
+
+
+def _hints(hints: Iterable[Hint]) -> str:
+    rows = "\n".join(hint.row for hint in hints)
+    return fenced("hints", rows) if rows else ""
 
 
 # --- batches ------------------------------------------------------------------------------------

@@ -14,7 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reviewbot import anchors, books, change, config, history, house, scope, selection, threads
+from reviewbot import (
+    anchors,
+    books,
+    change,
+    config,
+    history,
+    house,
+    sarif,
+    scope,
+    selection,
+    threads,
+)
 from reviewbot.books import Books
 from reviewbot.change import MOST_MESSAGES, Change, Span
 from reviewbot.commands import HELP
@@ -55,7 +66,8 @@ class Order:
 
     `overrides` are settings with their origin; `config_file` replaces the repository's own. With a
     `report`, that is posted; or else the change is reviewed, and what comes of it posted if `post`.
-    `offline`: no model is asked, and no gateway is needed.
+    `offline`: no model is asked, and no gateway is needed. `hints` are files of tools, with
+    what they have found.
     """
 
     overrides: Mapping[str, tuple[str, Any]]
@@ -63,6 +75,7 @@ class Order:
     report: Report | None = None
     post: bool = True
     offline: bool = False
+    hints: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +284,7 @@ class _Run:
             scope=new,
             redactor=redactor,
             screening=screening,
+            hints=sarif.read(self._order.hints, repository.top),
         )
         self._desk = replace(
             self._desk,

@@ -128,6 +128,7 @@ def _cleaned(comment: Comment, clean: Callable[[str], str]) -> Comment:
         comment,
         path=comment.path if comment.anchored else clean(comment.path),
         items=tuple(map(clean, comment.items)),
+        sources=tuple(map(clean, comment.sources)),
         title=clean(comment.title),
         body=clean(comment.body),
         quote=clean(comment.quote),

@@ -31,6 +31,7 @@ _FINDINGS = (
         "- as the old code did\n    and its callers expect, see `a < b` and a<b",
         suggestion="    price = cart.sum() - cart.discount\n    return price\n",
         frame=_FRAME,
+        sources=("ruff B909", "Semgrep <b>no-list[0]\x1b[31m"),
     ),
     comment(
         id="bbbbbbbb",

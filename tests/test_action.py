@@ -183,7 +183,7 @@ def program(file: Path, script: str) -> None:
 TOLD = (
     *("AI_GATEWAY_URL", "LITELLM_API_KEY", "GITHUB_TOKEN", "REVIEWBOT_MODEL"),
     *("REVIEWBOT_CHECKLISTS", "REVIEWBOT_FAIL_ON", "REVIEWBOT_EFFORT", "REVIEWBOT_BUDGET"),
-    *("REVIEWBOT_CONFIG", "REVIEWBOT_NO_POST"),
+    *("REVIEWBOT_CONFIG", "REVIEWBOT_HINTS", "REVIEWBOT_NO_POST"),
 )
 
 
@@ -215,12 +215,14 @@ def test_inputs_reach_the_program_as_variables(told: Runner) -> None:
         "effort": "low",
         "budget": "0.5",
         "config": "ci/reviewbot.yaml",
+        "hints": "/tmp/ruff.sarif /tmp/semgrep.sarif",
         "github-token": "another",
         "post": "false",
     }
     assert told.run(REVIEW, inputs).code == 3
     values = [inputs[name] for name in ("gateway-url", "gateway-key", "github-token", "model")]
     values += [inputs[name] for name in ("checklists", "fail-on", "effort", "budget", "config")]
+    values.append(inputs["hints"])
     assert environment(told) == dict(zip(TOLD, [*values, "true"], strict=True))
     assert arguments(told) == ["-I", "-m", "reviewbot", "ci", "-o", report(told)]
     assert list(told.workspace.iterdir()) == []

@@ -229,9 +229,19 @@ def test_many_findings_about_many_removed_lines_are_placed_in_one_go() -> None:
 
 
 def test_a_suggestion_stays_with_its_range_and_goes_with_a_removed_line() -> None:
-    kept = place_one(line=11, end_line=12, quote="for item in cart.entries:", suggestion="x")
-    assert kept.suggestion == "x"
+    quote = "for item in cart.entries:"
+    kept = place_one(line=11, end_line=12, quote=quote, suggestion="    x")
+    assert kept.suggestion == "    x"
     assert place_one(line=42, quote="require_admin(cart.user)", suggestion="x").suggestion == ""
+
+
+def test_a_suggestion_that_does_not_apply_goes_and_the_comment_says_why() -> None:
+    comment = place_one(line=14, quote="check(price)", suggestion="    check(price) ")
+    assert (comment.suggestion, comment.anchor_note) == ("", "its suggestion changes nothing")
+    moved = place_one(line=99, quote="log(cart.user)", suggestion="    log(cart.user)")
+    assert moved.anchor_note == (
+        "the model said line 99; what it quotes is line 42; its suggestion changes nothing"
+    )
 
 
 def test_the_frame_shows_the_range_with_two_lines_around_it() -> None:

@@ -17,14 +17,15 @@ FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"}
     | {"values", "blocks", "keywords"},
     {"notation"},
-    {"crash", "rules"},
+    {"crash", "rules", "suggestions"},
     {"rulebook"},
     {"redaction", "personal"},
     {"quoting"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
-    {"git", "merging", "history"},
+    {"git", "merging", "history", "hints"},
+    {"sarif"},
     {"change", "prompt", "report", "meter", "gateway", "house", "management"},
     {
         "calls",

@@ -36,6 +36,11 @@ def test_golden(golden: Callable[[str, str], None]) -> None:
     golden("comment.md", render(FULL, MARKER))
 
 
+def test_the_foot_names_the_checklists_and_the_tools_that_say_the_same() -> None:
+    text = render(replace(FULL, sources=("ruff S608", "a <b> of @ada")), MARKER)
+    assert "<sub>security, correctness, ruff S608, a &lt;b> of `@ada` · confidence" in text
+
+
 def test_the_marker_can_be_read_back() -> None:
     assert marker.read("finding", render(FULL, MARKER)) == "{}"
 

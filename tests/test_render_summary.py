@@ -287,6 +287,12 @@ def test_the_least_severe_are_left_out_first() -> None:
     assert "| info" not in severities
 
 
+def test_a_text_names_the_tools_that_say_the_same() -> None:
+    said = replace(CLEAN, findings=(comment(sources=("ruff S608", "bandit B608")),))
+    text = render(said, View(), MARKER, 30_000)
+    assert "<br>`app.py:3` · ruff S608 · bandit B608 · `0123abcd`" in text
+
+
 def test_texts_give_way_to_rows_and_checklists_to_texts() -> None:
     few = replace(MANY, findings=MANY.findings[:40], checklists=CLEAN.checklists[:1] * 40)
     text = render(few, View(), MARKER, 12_000)

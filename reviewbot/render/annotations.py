@@ -73,7 +73,7 @@ def _annotation(comment: Comment) -> str:
 def _message(comment: Comment) -> str:
     """The body, then where it stands and by which name it can be dismissed."""
     body = "\n".join(map(visible, comment.body.strip().split("\n")))
-    foot = f"{words.place(comment)} · {', '.join(comment.checklists)} · {comment.id}"
+    foot = f"{words.place(comment)} · {words.names(comment)} · {comment.id}"
     return "\n\n".join(part for part in (body, words.line(foot)) if part)
 
 

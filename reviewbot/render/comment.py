@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reviewbot import markup
 from reviewbot.anchors import Comment
+from reviewbot.render import words
 
 LONGEST = 60_000  # characters: less than every forge takes
 LONGEST_TITLE = 300
@@ -47,7 +48,7 @@ def _suggestion(comment: Comment, word: str) -> str:
 
 
 def _footing(comment: Comment) -> str:
-    parts = [markup.line(", ".join(comment.checklists))]
+    parts = [markup.line(words.names(comment))]
     if comment.confidence:
         parts.append(f"confidence {comment.confidence}/10")
     parts.append(f"wrong? Answer {markup.code(f'/reviewbot dismiss {comment.id} REASON')}")

@@ -37,7 +37,7 @@ def _coverage(report: Report) -> Iterator[str]:
 
 def _finding(comment: Comment) -> Iterator[str]:
     yield f"### {markup.line(comment.title)}"
-    names = markup.line(", ".join(comment.checklists))
+    names = markup.line(words.names(comment))
     yield f"{markup.code(words.place(comment))} · {names} · {markup.code(comment.id)}"
     if comment.anchor_note:
         yield f"_{markup.line(comment.anchor_note)}_"

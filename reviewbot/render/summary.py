@@ -146,7 +146,9 @@ def _texts(report: Report, view: View, room: int) -> str:
 
 def _text(comment: Comment) -> str:
     title = f"**{comment.severity.capitalize()}: {_short(comment.title)}**"
-    parts = [f"{title}<br>{markup.code(words.place(comment))} · {markup.code(comment.id)}"]
+    about = map(markup.line, comment.sources)
+    where = (markup.code(words.place(comment)), *about, markup.code(comment.id))
+    parts = [f"{title}<br>{' · '.join(where)}"]
     if comment.anchor_note:
         parts.append(f"_{_short(comment.anchor_note)}_")
     parts.append(markup.block(comment.body, LONGEST_TEXT))

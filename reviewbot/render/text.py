@@ -61,7 +61,7 @@ def _findings(report: Report, style: Style) -> Iterator[str]:
 def _finding(comment: Comment, style: Style) -> Iterator[str]:
     severity = _paint(str(comment.severity).upper(), style, fg=_COLORS[comment.severity], bold=True)
     place = _paint(visible(words.place(comment)), style, fg="cyan")
-    names = f"{words.line(', '.join(comment.checklists))}  {comment.id}"
+    names = f"{words.names(comment)}  {comment.id}"
     yield f"{severity}  {place}  {_paint(names, style, dim=True)}"
     yield _paint(words.line(comment.title), style, bold=True)
     if comment.anchor_note:

@@ -68,6 +68,11 @@ def severities(comments: Iterable[Comment]) -> str:
     return ", ".join(f"{counts[level]} {level}" for level in Severity if counts[level])
 
 
+def names(comment: Comment) -> str:
+    """The checklists that found it, and the tools that say the same."""
+    return line(", ".join((*comment.checklists, *comment.sources)))
+
+
 def place(comment: Comment) -> str:
     """`path:line`, which terminals and editors open; lines of the old version say so."""
     if comment.line is None:
