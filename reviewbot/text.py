@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 # Controls, line separators, zero-width and bidirectional marks, tags, private use, surrogates.
@@ -62,6 +62,17 @@ def plural(count: int, noun: str) -> str:
 def dollars(amount: float) -> str:
     """`$0.05`; of amounts that are no whole cents, four places."""
     return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:.4f}"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table: the first column to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *others = (
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join([first, *others])
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

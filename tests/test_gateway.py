@@ -15,7 +15,7 @@ from fake_gateway import KEY, FakeGateway, Reaction, failed, page, streamed, who
 from reviewbot import gateway as module
 from reviewbot.endpoint import Endpoint, endpoint
 from reviewbot.errors import CallError, GatewayError, UsageError
-from reviewbot.findings import SCHEMA
+from reviewbot.findings import FORM, SCHEMA
 from reviewbot.gateway import Gateway
 from reviewbot.models import ANSWER_TOKENS, Limits, Model, Question, Reply, Usage
 
@@ -46,6 +46,7 @@ def ask(gateway: Gateway, *, seconds: float = 20.0, **others: Any) -> Reply:
         "model": "claude-sonnet",
         "messages": MESSAGES,
         "purpose": "security",
+        "form": FORM,
         "answer_tokens": 500,
         "deadline": time.monotonic() + seconds,
     }
