@@ -14,7 +14,7 @@ from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import BudgetError, GatewayError
 from reviewbot.estimate import Affordable, Budget, PricedRequest
-from reviewbot.gateway import Gateway
+from reviewbot.gateway import Gateway, Part
 from reviewbot.guard import Guarded
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
@@ -39,6 +39,11 @@ def opening(
 def replaying(folder: Path) -> Future[Source]:
     """Open a record in place of a gateway."""
     return meanwhile(lambda: Replay(folder))
+
+
+def sharing(gateway: Gateway, books: Books) -> Future[Source]:
+    """The same gateway for several reviews at the same time."""
+    return meanwhile(lambda: Part(gateway, books.noted))
 
 
 def reviewed(

@@ -54,7 +54,10 @@ def test_a_shipped_checklist_has_its_items_and_asks_for_each(name: str) -> None:
 def test_all_files_that_are_shipped_are_checklists_or_the_frame() -> None:
     assert set(load({})) == set(ITEMS)
     frame = {name for name in shipped() if name.startswith("_")}
-    assert frame == {"_system.md", "_change.md", "_checklist.md", "_repair.md", "_together.md"}
+    assert frame == {
+        *("_system.md", "_change.md", "_checklist.md", "_repair.md", "_together.md"),
+        *("_judge.md", "_judge_again.md"),
+    }
 
 
 def test_the_frame_renders_without_a_blank_beginning() -> None:
