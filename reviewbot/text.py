@@ -72,7 +72,7 @@ def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
             cell.ljust(width) if number == 0 else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        yield "  ".join([first, *others])
+        yield "  ".join([first, *others]).rstrip()
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -18,6 +18,7 @@ from reviewbot.findings import Severity
 from reviewbot.report import TotalUsage
 
 VERSION = 1
+SCORED = ("complete", "incomplete")
 NO_USAGE = TotalUsage(0, 0, 0, 0, 0, 0.0, 0.0, ())
 
 
@@ -42,11 +43,15 @@ class JudgedFinding:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What came of one case; `problem` says why it is incomplete, or failed and does not count."""
+    """What came of one case.
+
+    `status` is complete; incomplete where not all of it was reviewed; failed where it could not be
+    done, skipped where it was not: these two have no findings and do not count. `problem` says why.
+    """
 
     id: str
     source: str
-    status: Literal["complete", "incomplete", "failed"]
+    status: Literal["complete", "incomplete", "failed", "skipped"]
     problem: str
     golden: tuple[Golden, ...]
     findings: tuple[JudgedFinding, ...] = ()
@@ -89,14 +94,15 @@ class Results:
     @property
     def scored(self) -> tuple[CaseResult, ...]:
         """The cases that count."""
-        return tuple(each for each in self.cases if each.status != "failed")
+        return tuple(each for each in self.cases if each.status in SCORED)
 
     @property
     def exit_code(self) -> int:
-        """4 where nothing could be scored, 3 where something could not be done, else 0."""
-        if not self.scored:
+        """4 where all that was tried has failed, 3 where not all was done, else 0."""
+        statuses = {each.status for each in self.cases}
+        if "failed" in statuses and not self.scored:
             return 4
-        return 0 if all(each.status == "complete" for each in self.cases) else 3
+        return 0 if statuses == {"complete"} else 3
 
     def to_json(self, figures: Mapping[str, Any]) -> str:
         """All of it as JSON in ASCII, with figures that can be made of it."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from reviewbot import __version__, books, checklists, estimate, house, local, reviewing
 from reviewbot.anchors import Comment
@@ -21,7 +22,7 @@ from reviewbot.evaluation import judge
 from reviewbot.evaluation.case import Case, load
 from reviewbot.evaluation.judge import Judgement, Verdict
 from reviewbot.evaluation.kept import Kept
-from reviewbot.evaluation.results import CaseResult, JudgedFinding, Results
+from reviewbot.evaluation.results import SCORED, CaseResult, JudgedFinding, Results
 from reviewbot.gateway import Gateway, Part
 from reviewbot.guard import Guarded
 from reviewbot.house import House, Overrides
@@ -110,7 +111,9 @@ class _Evaluation:
             checklists={checklist.name: model for checklist, model in self._chosen},
             rules=self._rules,
             judge=self._order.judge,
-            cases=tuple(known[case.id] or _failed(case, NOT_DONE) for case in self._cases),
+            cases=tuple(
+                known[case.id] or _unscored(case, "skipped", NOT_DONE) for case in self._cases
+            ),
         )
 
     # --- what is kept -------------------------------------------------------------------------
@@ -138,27 +141,35 @@ class _Evaluation:
         with Gateway(where, self._config.call_timeout, self._progress.paused) as gateway:
             budget = estimate.budget(self._order.budget, gateway.limits.budget_left)
             gateway.limit_to(budget.dollars, budget.words)
-            reviews = [self._review(case) for case in cases]
-            self._announce(cases, reviews, gateway, budget)
+            begun = [self._begun(case) for case in cases]
+            self._announce(cases, begun, gateway, budget)
             works = [
-                partial(self._one, case, review, gateway, log)
-                for case, review in zip(cases, reviews, strict=True)
+                partial(self._one, case, what, gateway, log)
+                for case, what in zip(cases, begun, strict=True)
             ]
             yield from self._told(side_by_side(works, at_once(gateway.limits)), len(cases))
 
-    def _review(self, case: Case) -> Review:
+    def _begun(self, case: Case) -> Report | Review:
+        """The report of a case, if it is kept; or else the review to do."""
+        kept = self._kept.review(case.id, self._review_key(case))
+        if kept and kept.status != "incomplete":
+            return kept
         filters = {"path_filters": self._config.path_filters}
         return local.review_of(case.change(), self._chosen, self._config, filters, self._redactor)
 
     def _announce(
-        self, cases: Sequence[Case], reviews: Sequence[Review], gateway: Gateway, budget: Budget
+        self,
+        cases: Sequence[Case],
+        begun: Sequence[Report | Review],
+        gateway: Gateway,
+        budget: Budget,
     ) -> None:
         """Say what it is likely to take."""
         before = len(self._cases) - len(cases)
         if before:
             self._progress.say(f"{plural(before, 'case')} done before: {self._kept.folder}")
-        read = (review for review in reviews if review.selection.files)
-        requests = chain.from_iterable(reviewing.priced(review, gateway) for review in read)
+        reviews = [each for each in begun if isinstance(each, Review) and each.selection.files]
+        requests = chain.from_iterable(reviewing.priced(review, gateway) for review in reviews)
         reviewed = estimate.estimate(requests)
         judged = sum(self._judge_price(case, gateway) or 0.0 for case in cases)
         self._progress.say(
@@ -179,12 +190,14 @@ class _Evaluation:
 
     def _told(self, results: Iterator[CaseResult], total: int) -> Iterator[CaseResult]:
         """The results, each with a word to whoever waits; and what is left where they break off."""
-        done = 0
+        done, said = 0, {""}
         going_on = f"What is done is kept in {self._kept.folder}: the same command goes on there."
         try:
             for result in results:
                 done += 1
-                self._progress.say(f"{done} of {plural(total, 'case')}: {_words(result)}")
+                if result.problem not in said or result.status in SCORED:
+                    said.add(result.problem)
+                    self._progress.say(f"{done} of {plural(total, 'case')}: {_words(result)}")
                 yield result
         except KeyboardInterrupt:
             message = f"interrupted: {done} of {plural(total, 'case')} had come"
@@ -195,28 +208,32 @@ class _Evaluation:
 
     # --- one case -----------------------------------------------------------------------------
 
-    def _one(self, case: Case, review: Review, gateway: Gateway, log: Audit | None) -> CaseResult:
+    def _one(
+        self, case: Case, begun: Report | Review, gateway: Gateway, log: Audit | None
+    ) -> CaseResult:
         """The result of a case; what of it is done is kept."""
         name = f"eval/{self._order.folder.resolve().name}"
         its_books = Books(books.origin(name, self._environment), log)
         try:
             with its_books.kept():
-                report = self._reviewed(case, review, gateway, its_books)
+                report = self._reviewed(case, begun, gateway, its_books)
                 judgement = self._judged(case, report, gateway, its_books)
                 its_books.close(report, report.status, report.exit_code("none"))
+        except BudgetError as error:
+            return _unscored(case, "skipped", error.message)
         except CallError as error:
-            return _failed(case, error.message)
+            return _unscored(case, "failed", error.message)
         return _scored(case, report, judgement)
 
-    def _reviewed(self, case: Case, review: Review, gateway: Gateway, its_books: Books) -> Report:
-        key = self._review_key(case)
-        kept = self._kept.review(case.id, key)
-        if kept and kept.status != "incomplete":
-            return kept
+    def _reviewed(
+        self, case: Case, begun: Report | Review, gateway: Gateway, its_books: Books
+    ) -> Report:
+        if isinstance(begun, Report):
+            return begun
         if gateway.meter.refused:
             raise _over(gateway)
         report = reviewing.reviewed(
-            review,
+            begun,
             self._environment,
             Progress(io.StringIO()),  # of many cases at once, nobody could follow each call
             its_books,
@@ -228,7 +245,7 @@ class _Evaluation:
         if report.status == "incomplete" and gateway.meter.refused:
             raise _over(gateway)
         report = replace(report, usage=replace(report.usage, budget_left_usd=None))
-        self._kept.keep_review(case.id, key, report)
+        self._kept.keep_review(case.id, self._review_key(case), report)
         return report
 
     def _judged(self, case: Case, report: Report, gateway: Gateway, its_books: Books) -> Judgement:
@@ -242,6 +259,8 @@ class _Evaluation:
             judgement = judge.judge(
                 case.golden, report.standing, asked, self._order.judge, self._config.timeout
             )
+        except BudgetError:
+            raise _over(gateway) from None
         except CallError as error:
             raise CallError(f"not judged: {error.message}") from None
         self._kept.keep_judgement(case.id, key, judgement)
@@ -259,8 +278,8 @@ def _is_whole(result: CaseResult | None) -> bool:
     return result is not None and result.status == "complete"
 
 
-def _failed(case: Case, problem: str) -> CaseResult:
-    return CaseResult(case.id, case.source, "failed", problem, case.golden)
+def _unscored(case: Case, status: Literal["failed", "skipped"], problem: str) -> CaseResult:
+    return CaseResult(case.id, case.source, status, problem, case.golden)
 
 
 def _scored(case: Case, report: Report, judgement: Judgement) -> CaseResult:
@@ -302,8 +321,9 @@ def _finding(comment: Comment, verdict: Verdict) -> JudgedFinding:
 
 def _words(result: CaseResult) -> str:
     """What came of a case, in one line."""
-    if result.status == "failed":
-        return f"{result.id}: failed: {result.problem}"
+    if result.status not in SCORED:
+        return f"{result.id}: {result.problem}"
     found = f"{len(result.found)} of {plural(len(result.golden), 'golden')} found"
-    words = f"{result.id}: {found}, {len(result.false)} of {len(result.findings)} findings false"
+    false = f"{len(result.false)} of {plural(len(result.findings), 'finding')} false"
+    words = f"{result.id}: {found}, {false}"
     return f"{words}; incomplete: {result.problem}" if result.problem else words

@@ -21,7 +21,7 @@ def shown(results: Results, figures: Figures, width: int, *, verbose: bool) -> s
     blocks = [_heading(results)]
     if results.scored:
         blocks += [_sources(figures), _parts("checklist", figures.checklists)]
-        blocks += [_parts("finding", figures.severities), _wanted(figures.wanted)]
+        blocks += [_parts("severity (said)", figures.severities), _wanted(figures.wanted)]
         blocks.append("\n".join(_lines(figures)))
     if verbose:
         blocks.append("\n".join(_listed("Missed", _missed(results.scored), width)))
@@ -85,7 +85,7 @@ def _parts(name: str, scores: Mapping[str, Score]) -> str:
 
 
 def _wanted(wanted: Mapping[str, tuple[int, int]]) -> str:
-    heads = ("golden", "found", "missed", "recall")
+    heads = ("severity (known)", "found", "missed", "recall")
     rows = [
         (level, f"{found:,}", f"{missed:,}", _figure(found / (found + missed)))
         for level, (found, missed) in wanted.items()
@@ -102,14 +102,11 @@ def _lines(figures: Figures) -> Iterator[str]:
 
 
 def _places(places: Places) -> str:
-    near = ", ".join(f"{_percent(n, places)} within {most}" for most, n in places.near.items())
-    placed = plural(places.placed, "found golden")
-    same = _percent(places.same_file, places)
-    return f"Lines:    of {placed} with a place, {same} in the same file, {near}"
-
-
-def _percent(count: int, places: Places) -> str:
-    return f"{count / places.placed:.0%}"
+    counts = (places.same_file, *places.near.values())
+    same, *near = (f"{count / places.placed:.0%}" for count in counts)
+    lines = ", ".join(map(str, places.near))
+    placed = f"of {plural(places.placed, 'found golden')} with a place"
+    return f"Places:   {placed}, {same} in the file; within {lines} lines {', '.join(near)}"
 
 
 def _taken(usage: TotalUsage, cases: int) -> str:
@@ -151,22 +148,31 @@ def _place(path: str | None, line: int | None) -> str:
 def _listed(name: str, entries: Sequence[_Entry], width: int) -> Iterator[str]:
     yield f"{name}: {len(entries):,}"
     for each in entries:
-        line = "  ".join(words.line(part) for part in each if part)
+        line = ": ".join(words.line(part) for part in each if part)
         yield "  " + textwrap.shorten(line, width - 2, placeholder="…")
 
 
 def _gaps(results: Results, width: int) -> Iterator[str]:
     """What could not be done: never a clean result."""
-    failed = [case for case in results.cases if case.status == "failed"]
-    partial = [case for case in results.cases if case.status == "incomplete"]
-    if failed or partial:
+    problems: dict[str, list[str]] = {}
+    for case in results.cases:
+        if case.status != "complete":
+            problems.setdefault(case.problem, []).append(case.id)
+    if problems:
+        partial = sum(case.status == "incomplete" for case in results.cases)
         yield (
-            f"INCOMPLETE: of {plural(len(results.cases), 'case')}, {len(failed)} could not be "
-            f"scored, {len(partial)} not wholly reviewed. The same command goes on."
+            f"INCOMPLETE: of {plural(len(results.cases), 'case')}, "
+            f"{len(results.cases) - len(results.scored)} are not scored, {partial} not wholly "
+            "reviewed. The same command goes on."
         )
-    for case in (*failed, *partial):
-        line = words.line(f"{case.id}: {case.problem}")
-        yield "  " + textwrap.shorten(line, width - 2, placeholder="…")
+    for problem, names in problems.items():
+        yield from textwrap.wrap(
+            words.line(f"{listed(names)}: {problem}"),
+            width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
 
 
 # --- a comparison --------------------------------------------------------------------------------
@@ -200,7 +206,13 @@ def _entries(goldens: Iterable[tuple[CaseResult, Golden]]) -> list[_Entry]:
 def _differences(differences: Mapping[str, Difference]) -> str:
     heads = ("", "A", "B", "B - A", "95 %")
     rows = [
-        (name, _number(each.a), _number(each.b), _signed(each.value), _range(each.interval))
+        (
+            name.replace("f1", "F1"),
+            _number(each.a),
+            _number(each.b),
+            _signed(each.value),
+            _range(each.interval),
+        )
         for name, each in differences.items()
     ]
     return "\n".join(columns([heads, *rows]))
@@ -215,7 +227,7 @@ def _number(value: float | None) -> str:
 def _signed(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:+,}" if isinstance(value, int) else f"{value:+.2f}"
+    return f"{value:+,}" if isinstance(value, int) else f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _range(interval: Interval) -> str:
