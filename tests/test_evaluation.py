@@ -18,6 +18,7 @@ from conftest import Repo
 from fake_gateway import Call, FakeGateway, Reaction, failed, streamed
 from test_cli import Program, environment, finished, spotting
 
+from reviewbot import checklists
 from reviewbot import gateway as gateway_module
 from reviewbot.cli import cli
 from reviewbot.errors import GatewayError, UsageError
@@ -205,6 +206,30 @@ def test_what_has_changed_is_done_anew(bench: Bench, folder: Path) -> None:
     (folder.parent / ".reviewbot.yaml").unlink()
     bench()
     assert bench.asked() == NOTHING  # as it was before
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"),
+    [("_system.md", 3), ("_repair.md", 3), ("style.md", 3), ("security.md", 0), ("_judge.md", 0)],
+)
+def test_a_changed_prompt_is_noticed_where_it_was_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str, calls: int
+) -> None:
+    bench()
+    bench.asked()
+    texts = checklists.shipped()
+    changed = texts | {name: f"{texts[name]}\nBe strict.\n"}
+    monkeypatch.setattr(checklists, "shipped", lambda: changed)
+    bench()
+    assert bench.asked()["reviews"] == calls
+
+
+def test_without_prices_the_budget_cannot_hold(bench: Bench) -> None:
+    bench.fake.routes.clear()
+    assert counted(bench(budget=0.001)) == EXPECTED
+    said = bench.said.getvalue()
+    assert "price unknown; judge (claude-haiku): price unknown\n" in said
+    assert "a price is unknown: the budget of $0.0010 (--budget) does not hold\n" in said
 
 
 def test_nobody_is_asked_in_a_replay(bench: Bench) -> None:

@@ -32,7 +32,7 @@ from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import tokens
 from reviewbot.report import Report
-from reviewbot.text import digest, dollars, plural
+from reviewbot.text import digest, plural
 
 AT_ONCE = 4  # cases
 CALLS_EACH = 10  # that a case at once needs of the key's calls a minute
@@ -72,7 +72,8 @@ def evaluate(order: Order, environment: Mapping[str, str], progress: Progress) -
 
 def rules(its_house: House) -> str:
     """A digest of all that decides how a case is reviewed, but the code of one version."""
-    frame = [text for name, text in checklists.shipped().items() if name.startswith("_")]
+    shipped = checklists.shipped().items()
+    frame = [text for name, text in shipped if name[0] == "_" and not name.startswith("_judge")]
     effort = its_house.settings.config.effort
     return digest(house.rules(its_house), effort, __version__, *frame)
 
@@ -171,21 +172,26 @@ class _Evaluation:
         reviews = [each for each in begun if isinstance(each, Review) and each.selection.files]
         requests = chain.from_iterable(reviewing.priced(review, gateway) for review in reviews)
         reviewed = estimate.estimate(requests)
-        judged = sum(self._judge_price(case, gateway) or 0.0 for case in cases)
+        judged = self._judge_price(cases, gateway)
+        price = "price unknown" if judged is None else f"about ${judged:.4f}"
         self._progress.say(
             f"{plural(len(cases), 'case')}: {reviewed.words()}; "
-            f"judge ({self._order.judge}): about {dollars(round(judged, 4))}"
+            f"judge ({self._order.judge}): {price}"
         )
-        if (reviewed.cost_usd or 0.0) + judged > budget.dollars:
+        if (reviewed.cost_usd or 0.0) + (judged or 0.0) > budget.dollars:
             self._progress.say(
                 f"that is over {budget.words}: not all will be done, and the same command goes on"
             )
+        if reviewed.cost_usd is None or judged is None:
+            self._progress.say(f"a price is unknown: {budget.words} does not hold")
 
-    def _judge_price(self, case: Case, gateway: Gateway) -> float | None:
-        if not case.golden:
-            return 0.0
-        shown = tokens(judge.prompt(case.golden, ())) + USUAL_FINDINGS
-        usage = Usage(input_tokens=shown, output_tokens=EXPECTED_ANSWER)
+    def _judge_price(self, cases: Sequence[Case], gateway: Gateway) -> float | None:
+        """Dollars for judging the cases; None where that is not known."""
+        prompts = [judge.prompt(case.golden, ()) for case in cases if case.golden]
+        usage = Usage(
+            input_tokens=sum(tokens(prompt) + USUAL_FINDINGS for prompt in prompts),
+            output_tokens=EXPECTED_ANSWER * len(prompts),
+        )
         return gateway.model(self._order.judge).price(usage)
 
     def _told(self, results: Iterator[CaseResult], total: int) -> Iterator[CaseResult]:
