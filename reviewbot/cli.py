@@ -13,7 +13,7 @@ import click
 
 from reviewbot import __version__
 from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
-from reviewbot.text import harmless, visible
+from reviewbot.text import harmless, plural, visible
 
 if TYPE_CHECKING:
     from reviewbot.change import Span
@@ -908,7 +908,7 @@ def add(revision: str, goldens: Sequence[str], into: Path) -> None:
         )
         made = sample.case(repository, span, wanted)
     file = case.write(made, into)
-    _show(f"{file}: {len(wanted)} of what a review should find; more can be added there\n")
+    _show(f"{file}: {plural(len(wanted), 'golden')}; more can be added there\n")
 
 
 @cli.command()
