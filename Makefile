@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test lint format docs lock bench fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,6 +20,7 @@ lint: .venv/dev ## check style, types, workflows, and that generated files are u
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github action.yml examples/github/*.yml
 	$(BIN)/check-jsonschema --builtin-schema github-workflows .github/workflows/*.yml examples/github/*.yml
 	$(BIN)/check-jsonschema --builtin-schema github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema gitlab-ci examples/gitlab/*.yml
 	$(BIN)/check-jsonschema --builtin-schema compose-spec deploy/litellm/compose.yaml
 	sed '/^---$$/d' templates/reviewbot.yml | $(BIN)/check-jsonschema --builtin-schema gitlab-ci --default-filetype yaml -
@@ -32,8 +33,15 @@ format: .venv/dev ## put the code into form
 docs: .venv/dev ## write the generated pages of docs/ anew
 	$(BIN)/python -m tools.generate
 
+lock: .venv/dev ## renew the locked versions of what CI installs
+	$(BIN)/python -m tools.lock
+
 bench: .venv/dev ## measure speed, memory and size
 	$(BIN)/python -m bench
+
+fuzz: .venv/fuzz ## look for input that breaks something, a minute for each property
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.speed
 
 clean: ## remove what make has made
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -50,4 +58,8 @@ clean: ## remove what make has made
 
 .venv/dev: .venv/program
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+.venv/fuzz: .venv/dev
+	$(BIN)/python -m pip install --quiet --group fuzz
 	@touch $@

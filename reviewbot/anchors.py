@@ -6,8 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import chain, islice, takewhile
+from functools import cache, cached_property
+from itertools import islice, takewhile
 
 from reviewbot.diff import REMOVED, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
@@ -17,6 +17,7 @@ from reviewbot.text import digest, squeezed, visible
 FRAME_MARGIN = 2  # lines shown above and below a finding
 SHORTEST_PART = 8  # characters of a quote that may be only a part of its line
 DIGEST_LENGTH = 12  # of a line, among those of one file
+LONGEST_SPAN = 500  # lines of one finding
 
 _HEADING_END = re.compile(r" \([a-z][^()]*, \+\d+ -\d+\)$")
 _NUMBER_AND_SIGN = re.compile(r"^\s*\d*\s*[+-]?")
@@ -38,7 +39,8 @@ class Comment:
     `side` is "new", or "old" for removed lines. Where `anchored` is false, `line` and `end_line`
     are null and `anchor_note` says why; where a line was corrected, it says so too. `digests` has
     one for each of its lines, by which later reviews know them again (see `digests`). `state` is
-    new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`.
+    new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`. `verification` says
+    why it holds or does not, where somebody has tried to refute it; `confidence` is how sure it is.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Comment:
     drop_reason: str | None
     model: str
     frame: tuple[FrameLine, ...]
+    verification: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class _Lines:
         self._file = file
         self._head = head
         self.by_number: dict[int, list[_Spot]] = defaultdict(list)
+        self._texts: dict[int, str] = {}
         self.by_text: dict[str, list[_Spot]] = defaultdict(list)
         self._nth: dict[Line, int] = {}
         seen: Counter[tuple[str, str]] = Counter()
@@ -160,9 +164,14 @@ class _Lines:
 
         A removed line goes by the number of the next line; the new version is looked at first.
         """
-        spots = sorted(self.by_number.get(number, ()), key=lambda spot: spot.line.kind == REMOVED)
-        whole = (spot for spot in spots if spot.text == quote)
-        return next(chain(whole, (spot for spot in spots if _is_part(quote, spot.text))), None)
+        if number not in self._texts:
+            self.by_number[number].sort(key=lambda spot: spot.line.kind == REMOVED)
+            self._texts[number] = "".join(f"\n{spot.text}\n" for spot in self.by_number[number])
+        texts = self._texts[number]
+        found = texts.find(f"\n{quote}\n")
+        if found < 0 and len(quote) >= SHORTEST_PART:
+            found = texts.find(quote)
+        return None if found < 0 else self.by_number[number][texts.count("\n", 0, found) // 2]
 
     def quoted(self, quote: str) -> list[_Spot]:
         """The lines that a quote is the whole text of: a part may well be of another line."""
@@ -211,10 +220,6 @@ def digests(file: FileDiff, lines: Sequence[str]) -> frozenset[str]:
     return frozenset(_Lines(file, lambda _: lines).digests())
 
 
-def _is_part(quote: str, text: str) -> bool:
-    return len(quote) >= SHORTEST_PART and quote in text
-
-
 def place(
     files: Iterable[FileDiff], claims: Sequence[Claim], head: Callable[[FileDiff], Sequence[str]]
 ) -> tuple[Comment, ...]:
@@ -261,7 +266,11 @@ def place_again(
         One comment for each, in the same order; what was dropped stays so.
     """
     by_path = _by_path(files)
-    claims = [_claim(comment, by_path.get(comment.path)) for comment in comments]
+    removed = cache(_removed)
+    claims = []
+    for comment in comments:
+        file = by_path.get(comment.path)
+        claims.append(_claim(comment, removed(file) if file else {}))
     placed = place(files, claims, head)
     return tuple(
         replace(
@@ -275,12 +284,20 @@ def place_again(
     )
 
 
-def _claim(comment: Comment, file: FileDiff | None) -> Claim:
+def _removed(file: FileDiff) -> Mapping[int, int]:
+    """The numbers of the removed lines in the new version, by those in the old one."""
+    return {
+        line.old: number
+        for number, line in numbered(file.hunks())
+        if line.old is not None and line.kind == REMOVED
+    }
+
+
+def _claim(comment: Comment, removed: Mapping[int, int]) -> Claim:
     """What the model would have to say for this comment."""
     line = comment.line or 0
-    if file and comment.side == "old":
-        removed = (n for n, each in numbered(file.hunks()) if each.old == line and not each.new)
-        line = next(removed, line)
+    if comment.side == "old":
+        line = removed.get(line, line)
     finding = Finding(
         path=comment.path,
         line=line,
@@ -391,10 +408,11 @@ def _moved(finding: Finding, line: Line) -> str:
 
 def _spanned(finding: Finding, spot: _Spot, note: str) -> _Place:
     count = max(finding.end_line - finding.line, 0) + 1
-    span = spot.span(count)
+    span = spot.span(count) if count <= LONGEST_SPAN else None
     if span is not None:
         return _Place(spot, span, note)
-    cut = f"its {count:,} lines do not lie together in one hunk; the first is shown"
+    why = "do not lie together in one hunk" if count <= LONGEST_SPAN else "are too many to mark"
+    cut = f"its {count:,} lines {why}; the first is shown"
     return _Place(spot, (spot.line,), f"{note}; {cut}" if note else cut, cut=True)
 
 

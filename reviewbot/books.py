@@ -22,6 +22,7 @@ from reviewbot.config import AuditLog
 from reviewbot.errors import ConfigError, InterruptedReview, ReviewbotError, UsageError
 from reviewbot.findings import Severity
 from reviewbot.models import Attempt, Usage
+from reviewbot.quoting import scrubbed
 from reviewbot.report import Report
 from reviewbot.text import visible
 
@@ -143,8 +144,8 @@ def _dollars(attempts: Sequence[Attempt]) -> float | None:
 
 
 def _short(name: str) -> str:
-    """A name without hidden characters, and of bounded length: some come from outside."""
-    return visible(name)[:_LONGEST]
+    """A name without hidden characters and secrets, of bounded length: some come from outside."""
+    return scrubbed(visible(name))[:_LONGEST]
 
 
 # --- what a run is about -------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -96,6 +96,9 @@ def shares_cache(group: Sequence[Request], model: Model) -> bool:
     )
 
 
+Completed = Callable[[Request, Sequence[Outcome]], Request | None]
+
+
 def run(
     requests: Sequence[Request],
     gateway: Asker,
@@ -103,13 +106,14 @@ def run(
     jobs: int,
     deadline: float,
     fallbacks: Sequence[str] = (),
+    completed: Completed = lambda _request, _outcomes: None,
 ) -> Iterator[Outcome]:
     """Send all requests and give back each outcome as soon as it is there.
 
     The first request of a batch opens the provider's prompt cache; the others of the batch start
-    when its answer begins. After a fatal error no further call starts, but those under way may
-    still end well: they are paid for. The threads are daemons: whoever stops iterating waits for
-    nobody.
+    when its answer begins. One that verifies is sent when all others of its batch have ended. After
+    a fatal error no further call starts, but those under way may still end well: they are paid for.
+    The threads are daemons: whoever stops iterating waits for nobody.
 
     Args:
         requests: what to send.
@@ -117,8 +121,10 @@ def run(
         jobs: how many at once.
         deadline: `time.monotonic()` at which what is still under way counts as failed.
         fallbacks: models to ask, in this order, where a request's own cannot be used or is busy.
+        completed: makes a request that verifies whole, from how the others of its batch ended;
+            None where there is nothing to verify: then it is not sent.
     """
-    flight = _Flight(requests, gateway, deadline, fallbacks)
+    flight = _Flight(requests, gateway, deadline, fallbacks, completed)
     threads = range(min(jobs, len(requests)))
     for _ in threads:
         threading.Thread(target=flight.work, daemon=True).start()
@@ -138,17 +144,21 @@ class _Flight:
         gateway: Asker,
         deadline: float,
         fallbacks: Sequence[str],
+        completed: Completed,
     ) -> None:
         self._gateway = gateway
         self._deadline = deadline
         self._fallbacks = tuple(fallbacks)
-        self._requests = tuple(requests)
+        self._completed = completed
+        self._requests = list(requests)
         self._pending = set(range(len(requests)))
         self._todo: queue.PriorityQueue[int] = queue.PriorityQueue()
         self._done: queue.SimpleQueue[tuple[int, Outcome | BaseException]] = queue.SimpleQueue()
         self._fatal: dict[str | None, GatewayError] = {}  # by model; None for all of them
         self._followers: dict[int, list[int]] = {}
         self._with_breakpoint: set[int] = set()
+        self._ended: dict[int, dict[int, Outcome]] = defaultdict(dict)  # by batch
+        self._members = Counter(each.batch for each in requests if not each.verifies)
         groups: dict[tuple[int, str], list[int]] = defaultdict(list)
         for number, request in enumerate(self._requests):
             groups[request.batch, request.model].append(number)
@@ -161,12 +171,16 @@ class _Flight:
             self._with_breakpoint.update(numbers)
             self._followers[numbers[0]] = numbers[1:]
             numbers = numbers[:1]
+        self._start(numbers)
+
+    def _start(self, numbers: Iterable[int]) -> None:
+        """Have them sent; those that verify wait for the end of their batch."""
         for number in numbers:
-            self._todo.put(number)
+            if not self._requests[number].verifies:
+                self._todo.put(number)
 
     def _release_followers(self, number: int) -> None:
-        for follower in self._followers.pop(number, ()):
-            self._todo.put(follower)
+        self._start(self._followers.pop(number, ()))
 
     def work(self) -> None:
         while (number := self._todo.get()) != _END:
@@ -193,7 +207,29 @@ class _Flight:
             if isinstance(outcome, BaseException):
                 raise outcome
             self._pending.discard(number)
+            self._note_end(number, outcome)
             yield outcome
+
+    def _note_end(self, number: int, outcome: Outcome) -> None:
+        """With the last outcome of a batch, its verification can begin."""
+        batch = outcome.request.batch
+        if outcome.request.verifies:
+            return
+        ended = self._ended[batch]
+        ended[number] = outcome
+        if len(ended) < self._members[batch]:
+            return
+        for waiting in [n for n in self._pending if self._verifies(n, batch)]:
+            in_order = [ended[each] for each in sorted(ended)]
+            if request := self._completed(self._requests[waiting], in_order):
+                self._requests[waiting] = request
+                self._todo.put(waiting)
+            else:
+                self._pending.discard(waiting)
+
+    def _verifies(self, number: int, batch: int) -> bool:
+        request = self._requests[number]
+        return request.verifies and request.batch == batch
 
     # --- one request --------------------------------------------------------------------------
 

@@ -14,14 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from jinja2 import BaseLoader, DictLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from reviewbot.config import place_in_yaml
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
+from reviewbot.notation import from_yaml
 from reviewbot.text import fenced
 
 OVERRIDES = ".reviewbot/prompts"
@@ -137,16 +136,14 @@ def _parse(name: str, text: str, origin: str) -> Checklist:
             f"{where}: a checklist begins with front matter between two lines of ---",
             "See one with: reviewbot checklists show security",
         )
-    try:  # the LF stands for the first ---, so that errors name the lines of the file
-        front = FrontMatter.model_validate(yaml.safe_load("\n" + match[1]))
+    # The LF stands for the first ---, so that errors name the lines of the file.
+    written = from_yaml(where, "\n" + match[1])
+    try:
+        front = FrontMatter.model_validate(written)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "front matter"
         raise ConfigError(f"{where}: {place}: {first['msg']}") from error
-    except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{where}: {place_in_yaml(error)}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
-        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     return Checklist(
         name=name,
         **{field: getattr(front, field) for field in FrontMatter.model_fields},

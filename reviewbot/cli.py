@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
 
-from reviewbot import __version__
+from reviewbot import __version__, crash
 from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
 from reviewbot.text import harmless, plural, visible
 
@@ -28,6 +29,7 @@ FORMATS = ("text", "json", "markdown", "gitlab")
 _EPILOG = """\b
 Exit codes, the first that applies:
   130  interrupted
+   70  a bug in reviewbot
     2  usage or configuration, a missing gateway address too
     1  a finding at or above --fail-on
     4  gateway or key, a missing key too
@@ -40,16 +42,20 @@ Exit codes, the first that applies:
 def main() -> NoReturn:
     """Run the program; every expected failure ends in one clear line and its exit code."""
     _replace_closed_streams()
+    crash.keep_quiet()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     try:
         code = cli.main(prog_name="reviewbot", standalone_mode=False)
     except click.exceptions.Abort:
         _fail("interrupted; nothing is written", 130)
     except click.ClickException as error:
-        error.show()
+        _explain(error)
         sys.exit(UsageError.exit_code)
     except ReviewbotError as error:
         _fail(error.sentences, error.exit_code)
+    except Exception as error:  # noqa: BLE001 - nobody is above but Python, which shows all it holds
+        click.echo(crash.report(error), err=True)
+        sys.exit(crash.EXIT_CODE)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -59,6 +65,17 @@ def _replace_closed_streams() -> None:
         if getattr(sys, name) is None:
             nothing = Path(os.devnull).open("r+", encoding="utf-8")  # noqa: SIM115 - to the end
             setattr(sys, name, nothing)
+
+
+def _explain(error: click.ClickException) -> None:
+    """What click says of a mistake; what it quotes of the arguments is shown, and does nothing."""
+    said = StringIO()
+    error.show(said)
+    click.echo(harmless(_visible(said.getvalue())), err=True, nl=False)
+
+
+def _visible(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -73,7 +90,7 @@ def _say(message: str) -> None:
 def _show(text: str) -> None:
     from reviewbot.output import Destination  # noqa: PLC0415
 
-    Destination(None, "text").write(text)
+    Destination(None, "text").write(_visible(text))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -663,9 +680,8 @@ def doctor(context: click.Context, /, *, as_json: bool, **options: Any) -> int:
         config_file=options["config_file"],
     )
     diagnosis = examine(request)
-    destination = Destination(None, "text")
-    text = diagnosis.to_json() if as_json else harmless(diagnosis.to_text(destination.style()))
-    destination.write(text)
+    destination = Destination(None, "json" if as_json else "text")
+    destination.write(diagnosis.to_json() if as_json else diagnosis.to_text(destination.style()))
     return diagnosis.exit_code
 
 

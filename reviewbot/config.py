@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from reviewbot.errors import ConfigError
 from reviewbot.findings import Severity
+from reviewbot.notation import from_toml, from_yaml
 from reviewbot.text import visible
 
 FILES = (".reviewbot.yaml", ".reviewbot.yml", "pyproject.toml")
@@ -195,6 +194,22 @@ class Config(BaseModel):
     min_severity: Annotated[
         Severity, Field(description="findings below this are kept in the JSON report only")
     ] = Severity.INFO
+    min_confidence: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10,
+            strict=True,
+            description="findings that are less sure (0 to 10) are kept in the JSON report only",
+        ),
+    ] = 6
+    verify_model: Annotated[
+        str,
+        Field(
+            description="model that tries to refute the findings; empty for the first checklist's. "
+            "Nobody does at effort low"
+        ),
+    ] = ""
     fail_on: Annotated[
         Literal["critical", "high", "medium", "low", "info", "none"],
         Field(description="a finding of this severity or worse makes the exit code 1"),
@@ -316,26 +331,15 @@ def written(name: str, text: str) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read.
     """
-    try:
-        if name.endswith(".toml"):
-            tools = tomllib.loads(text).get("tool", {})
-            settings = tools.get("reviewbot", {}) if isinstance(tools, dict) else {}
-        else:
-            settings = yaml.safe_load(text) or {}
-    except yaml.MarkedYAMLError as error:  # not its own words: they quote the file
-        raise ConfigError(f"{name}: {place_in_yaml(error)}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date may be none, too
-        raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
+    settings: object
+    if name.endswith(".toml"):
+        tools = from_toml(name, text).get("tool", {})
+        settings = tools.get("reviewbot", {}) if isinstance(tools, dict) else {}
+    else:
+        settings = from_yaml(name, text) or {}
     if not isinstance(settings, dict):
         raise ConfigError(f"{name}: settings are written as `key: value`")
     return {str(key): value for key, value in settings.items()}
-
-
-def place_in_yaml(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong and where, without what stands there."""
-    mark = error.problem_mark or error.context_mark
-    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return f"{error.problem or error.context or 'this is no YAML'}{where}"
 
 
 def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:

@@ -33,11 +33,13 @@ def enclosing(lines: Sequence[str], changed: Iterable[int]) -> list[range]:
     if count <= SMALL_FILE:
         return [range(1, count + 1)] if count else []
     parents, ends = _outline(lines)
+    headers: set[int] = set()
     shown: list[range] = []
     for number in dict.fromkeys(min(max(number, 1), count) for number in changed):
         if not (shown and number in shown[-1]):
-            shown += [*_headers(number - 1, parents, ends), _block(number - 1, parents, ends)]
-    return merged(shown)
+            _add_headers(headers, number - 1, parents, ends)
+            shown.append(_block(number - 1, parents, ends))
+    return merged([*shown, *(range(header + 1, header + 2) for header in headers)])
 
 
 def merged(ranges: Iterable[range]) -> list[range]:
@@ -52,14 +54,17 @@ def merged(ranges: Iterable[range]) -> list[range]:
 
 
 def _outline(lines: Sequence[str]) -> tuple[list[int], list[int]]:
-    """For each line (from 0): the line that heads its block, or -1; the last line it heads."""
-    parents, ends = [], list(range(len(lines)))
+    """For each line (from 0): the line that heads its block, or -1; the last line it heads.
+
+    A blank line belongs to the block of the next line with text.
+    """
+    parents: list[int] = []
+    ends = list(range(len(lines)))
     open_blocks: list[tuple[int, int]] = []  # indentation and index, outermost first
     last_text = -1
     for index, line in enumerate(lines):
         text = line.strip()
         if not text or line.startswith(_MARGIN_COMMENTS):
-            parents.append(open_blocks[-1][1] if open_blocks else -1)
             continue
         indent = len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip())
         head = index
@@ -69,34 +74,35 @@ def _outline(lines: Sequence[str]) -> tuple[list[int], list[int]]:
             own_line = text.startswith("{") and header == last_text
             if depth == indent and (own_line or _CLOSER.match(text)):
                 head = header
-        parents.append(head if head < index else open_blocks[-1][1] if open_blocks else -1)
+        parent = head if head < index else open_blocks[-1][1] if open_blocks else -1
+        parents += [parent] * (index + 1 - len(parents))
         open_blocks.append((indent, head))
         last_text = index
     for _, header in open_blocks:
         ends[header] = max(last_text, header)
-    return parents, ends
+    return parents + [-1] * (len(lines) - len(parents)), ends
 
 
 def _block(index: int, parents: Sequence[int], ends: Sequence[int]) -> range:
     """The largest block of reasonable size around a line, or else a few lines about it."""
     best = range(max(index - MARGIN, 0) + 1, min(index + MARGIN + 1, len(ends)) + 1)
     header = index
-    while header >= 0:
-        if ends[header] - header < LARGEST_BLOCK:
-            if ends[header] >= index and ends[header] > header:
-                best = range(header + 1, ends[header] + 2)
-        else:
-            break
+    while header >= 0 and ends[header] - header < LARGEST_BLOCK:
+        if ends[header] > header:
+            best = range(header + 1, ends[header] + 2)
         header = parents[header]
     return best
 
 
-def _headers(index: int, parents: Sequence[int], ends: Sequence[int]) -> list[range]:
-    """The first lines of the blocks that are too large to be shown whole."""
-    headers = []
+def _add_headers(
+    headers: set[int], index: int, parents: Sequence[int], ends: Sequence[int]
+) -> None:
+    """The first lines of the blocks around a line that are too large to be shown whole.
+
+    Around one that is known already, all others are known too.
+    """
     header = parents[index]
-    while header >= 0:
-        if ends[header] >= index and ends[header] - header >= LARGEST_BLOCK:
-            headers.append(range(header + 1, header + 2))
+    while header >= 0 and header not in headers:
+        if ends[header] - header >= LARGEST_BLOCK:
+            headers.add(header)
         header = parents[header]
-    return headers

@@ -304,7 +304,7 @@ def _python_contents(text: str) -> list[_Content]:
     try:
         with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
             return _contents([ast.literal_eval(text[start:end])])
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return []
 
 

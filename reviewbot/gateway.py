@@ -25,8 +25,8 @@ from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
 from reviewbot.models import Attempt, Limits, Model, Question, Reply, Usage
+from reviewbot.quoting import quoted
 from reviewbot.refusals import Refusal, elsewhere, is_about_the_key, refusal
-from reviewbot.text import visible
 from reviewbot.unreachable import unreachable
 
 if TYPE_CHECKING:
@@ -355,9 +355,7 @@ class Gateway:
         return self._clean(message or error.message)
 
     def _clean(self, said: object) -> str:
-        """One short line without the key."""
-        line = visible(" ".join(str(said).split()))
-        return line.replace(self.endpoint.key, "[key]")[:200]
+        return quoted(said, self.endpoint.key)
 
     def _known_models(self, wrong: str) -> str:
         names = sorted(self._models)
@@ -425,7 +423,7 @@ def knock(address: Address, url: str, timeout: float) -> Knock:
     except httpx2.TimeoutException:
         raise _silent(address.host) from None
     except httpx2.RequestError as error:
-        raise _unreachable(address, error, visible(" ".join(str(error).split()))[:200]) from None
+        raise _unreachable(address, error, quoted(error)) from None
     if response.is_redirect:
         raise elsewhere(address.host, response.status_code)
     try:
@@ -457,9 +455,14 @@ def _leads_through_a_proxy(url: str) -> bool:
 def _client(endpoint: Endpoint) -> openai.OpenAI:
     import openai  # noqa: PLC0415 - slow, and not needed for --help
 
+    class Discreet(openai.OpenAI):
+        def platform_headers(self) -> dict[str, str]:
+            """Nothing of this machine: to know it, the library would start `uname`."""
+            return {}
+
     client = _connections(endpoint)
     with as_the_environment_wants():
-        return openai.OpenAI(
+        return Discreet(
             api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=client
         )
 

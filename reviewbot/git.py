@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from reviewbot.diff import Diff, decode
 from reviewbot.errors import GitError
+from reviewbot.quoting import scrubbed
 from reviewbot.records import read_diff
 
 _PINNED = {
@@ -647,4 +648,4 @@ def _first_line(stderr: bytes) -> str:
     """The line of git's complaint that says what is wrong."""
     lines = [line for line in decode(stderr).splitlines() if line.strip()]
     fatal = [line.partition(": ")[2] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return f"git: {(fatal or lines or ['it failed without a word'])[0]}"
+    return f"git: {scrubbed((fatal or lines or ['it failed without a word'])[0])}"

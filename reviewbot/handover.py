@@ -45,7 +45,7 @@ def handed_over(report: Report, pull: PullRequest, review: Review) -> Report:
         findings=tuple(ranked(above_threshold(each, review.config) for each in findings)),
         coverage=covered,
     )
-    return made.with_texts(review.redactor.text)
+    return made.with_texts(review.clean)
 
 
 def _check_target(report: Report, pull: PullRequest) -> None:

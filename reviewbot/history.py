@@ -20,6 +20,8 @@ from reviewbot.commands import Command, commands
 from reviewbot.findings import Severity
 
 STATE, FINDING = "state", "finding"  # kinds of markers
+LONGEST_TITLE = 300  # characters that are remembered
+MOST_DIGESTS = 500  # of the first lines of a finding
 
 # --- what the forge shows -----------------------------------------------------------------------
 
@@ -291,9 +293,9 @@ def entry_of(comment: Comment, head: str) -> Entry:
         line=comment.line,
         end_line=comment.end_line,
         side=comment.side,
-        digests=comment.digests,
+        digests=comment.digests[:MOST_DIGESTS],
         severity=comment.severity,
-        title=comment.title,
+        title=comment.title[:LONGEST_TITLE],
         body=comment.body,
         at=head,
         said_at=head,

@@ -13,7 +13,7 @@ from reviewbot.accounts import Key, Made, User
 from reviewbot.connections import connections, never_sent
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import GatewayError
-from reviewbot.text import visible
+from reviewbot.quoting import quoted
 from reviewbot.unreachable import unreachable
 
 if TYPE_CHECKING:
@@ -208,8 +208,7 @@ class Management:
 
     def _clean(self, said: object) -> str:
         """One short line without any key."""
-        line = visible(" ".join(str(said).split())).replace(self._endpoint.key, "[key]")
-        return _LOOKS_LIKE_A_KEY.sub("[key]", line)[:200]
+        return _LOOKS_LIKE_A_KEY.sub("[key]", quoted(said, self._endpoint.key))
 
 
 def _client(endpoint: Endpoint) -> httpx2.Client:

@@ -1,12 +1,14 @@
 """Text of any origin as Markdown that shows, and does nothing else.
 
 All that a model or an author wrote becomes Markdown here and nowhere else: nothing of it loads,
-hides, pings, links to an issue or is taken for a command, by GitHub or by GitLab.
+hides, pings, leads anywhere or is taken for a command, by GitHub or by GitLab. An address can be
+read, and copied; who follows it has looked at where it leads.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 
 from reviewbot.text import visible
@@ -22,40 +24,39 @@ _LANGUAGES = re.compile(
 )
 
 _REST = r"(?:[\w./@#!&-]*(?:[^\W_]|@_+))?"  # what may follow either, so that it is one code span
-_NAME = rf"@\\?\.?\w{_REST}"
+# Of an e-mail address, or of a package with its version, all is taken.
+_NAME = rf"(?:(?<![A-Za-z0-9.+-])[A-Za-z0-9.+-]++)?\\?@\\?\.?\w{_REST}"
 _KEY = r"(?:[A-Z][A-Z0-9_]*-)?"  # of a tracker elsewhere, as in #SHOP-1
 _REFERENCE = (
     rf"(?<![\w./-])[\w./-]*+[#!&]{_KEY}\d{_REST}|(?<![A-Za-z0-9])(?i:GH|GL)-\d{_REST}"
     r"|\[[a-z_]+:[^\]\[`\s]*\d\]"
 )
 _ENTITY = r"&(?!(?:amp|lt|gt|quot|nbsp);)(?:\#\w+|[A-Za-z]\w*);"
-_URL = r"(?i:https?://|ftp://|www\.)(?:[^\s<>`\[\]\\!]|!(?!\[))*"
-_LINK_END = r"\]\([^\s()<>`\\]+\)"
+# GitLab links any scheme, also where a backslash stands in it.
+_URL = (
+    r"(?:(?<![A-Za-z])[A-Za-z][A-Za-z0-9+.-]{0,31}\\?:\\?/\\?/|(?<![A-Za-z0-9])(?i:www)\\?\.)"
+    r"(?:[^\s<>`\[\]\\!]|!(?!\[))*"
+)
 
 # What a line outside of code blocks is read as, the first that fits. Code spans end on the line
 # that they begin on: what would be one over several lines is none. Two underscores stand in names
 # of Python far more often than around bold words.
 _TOKEN = re.compile(
     rf"""
-    (?P<span> (?P<ticks>`+)(?!`) .+? (?<!`)(?P=ticks)(?!`) )
-  | (?P<url> {_URL} ) (?P<cut>(?=\S))?
-  | (?P<active> (?:(?<![A-Za-z0-9])|(?=\\))\\?{_NAME} | \\?{_ENTITY} | \\?(?:{_REFERENCE}) )
-  | (?P<mark> `+ | ~{{3,}} | __+ )
-  | (?P<link> {_LINK_END} )
+    (?P<ticks> `+ )
+  | (?P<url> {_URL} )
+  | (?P<active> {_NAME} | \\?{_ENTITY} | \\?(?:{_REFERENCE}) )
+  | (?P<mark> ~{{3,}} | __+ )
   | (?P<linking> \]\(  |  \]: )
   | (?P<tag> \\?<(?=[A-Za-z/!?]) )
+  | (?P<image> \\?!\[ )
   | (?P<escape> \\[!-/:-@\[-`{{-~] )
   | (?P<backslash> \\(?=.) )
-  | (?P<image> !(?=\[) )
-  | (?P<formula> \$(?=`) )
+  | (?P<bracket> \[(?=\[) )
     """,
     re.VERBOSE,
 )
-_DOES_SOMETHING = re.compile(
-    rf"{_NAME}|[#!&]{_KEY}\d|(?<![A-Za-z0-9])(?i:GH|GL)-\d|{_ENTITY}"
-    r"|/(?:issues|pull|pulls|discussions|merge_requests|work_items|epics)/\d"
-)
-_ACTION = re.compile(r"^/\w", re.MULTILINE)
+_ACTION = re.compile(r"^\s{0,3}/\w", re.MULTILINE)
 _AFTER_URL = ".,;:!?()'\"*_~|"
 _BACKSLASH = "\\"
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
@@ -80,9 +81,11 @@ def block(text: str, limit: int | None = None) -> str:
         text: Markdown.
         limit: characters that the result may have: what is cut off is said to be.
     """
-    made = _block(text)
-    if limit is None or len(made) <= limit:
-        return made
+    text = text.rstrip()
+    if limit is None or len(text) <= limit:
+        made = _block(text)
+        if limit is None or len(made) <= limit:
+            return made
     size = limit
     while size:
         made = f"{_block(text[:size])}\n\n{CUT}"
@@ -110,15 +113,20 @@ def fenced(language: str, text: str) -> str:
     text = "\n".join(map(_shown, text.split("\n")))
     longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    block = f"{fence}{language}\n{text}\n{fence}"
-    # GitLab obeys a line like `/merge` also in a code block, if it holds a fence. A block that is
-    # indented as a whole shows the same text, and none of its lines begins so.
-    return re.sub("^", " ", block, flags=re.MULTILINE) if _ACTION.search(block) else block
+    # GitLab obeys a line like `/merge` also in a code block, if it holds a fence.
+    if _ACTION.search(text):
+        text = re.sub("^", "    ", text, flags=re.MULTILINE)
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def is_plain(text: str) -> bool:
-    """Whether `fenced` shows the text as it is: nothing in it is hidden."""
-    return all(_shown(each) == each for each in text.split("\n"))
+    """Whether a forge can be told to take the text as it is.
+
+    Nothing in it is hidden, and it looks neither like a command nor like the end of the block that
+    it would stand in.
+    """
+    hides = any(_shown(each) != each for each in text.split("\n"))
+    return not (hides or text.lstrip().startswith(("```", "~~~")) or _ACTION.search(text))
 
 
 def _shown(text: str) -> str:
@@ -172,20 +180,45 @@ def _outside(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    made: list[str] = []
+    made = (_INERT[kind](part) for kind, part in _parts(text) if part)
+    return re.sub(r"^\s*(?=/)", r"\g<0>\\", _joined(made))
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """All of a line in parts, each with its kind."""
+    closing = _TickRuns(text)
     end = 0
-    for token in _TOKEN.finditer(text):
-        made += [text[end : token.start()], _INERT[token.lastgroup or ""](token[0])]
-        end = token.end()
-    made.append(text[end:])
-    return re.sub(r"^\s*(?=/)", r"\g<0>\\", _joined(part for part in made if part))
+    while token := _TOKEN.search(text, end):
+        yield "text", text[end : token.start()]
+        kind, end = token.lastgroup or "", token.end()
+        if kind == "ticks":
+            closed = closing.end_of_next(len(token[0]), end)
+            kind, end = ("span", closed) if closed else ("mark", end)
+        yield kind, text[token.start() : end]
+    yield "text", text[end:]
+
+
+class _TickRuns:
+    """The runs of backticks in a line, asked for from left to right: each is looked at once."""
+
+    def __init__(self, text: str) -> None:
+        self._ends: dict[int, deque[int]] = defaultdict(deque)
+        for run in re.finditer("`+", text):
+            self._ends[len(run[0])].append(run.end())
+
+    def end_of_next(self, length: int, position: int) -> int:
+        """The end of the first run of this length behind a position; 0 where there is none."""
+        ends = self._ends[length]
+        while ends and ends[0] <= position:
+            ends.popleft()
+        return ends[0] if ends else 0
 
 
 def _joined(parts: Iterable[str]) -> str:
-    """The parts in a row, with a blank where two code spans would become one."""
+    """The parts in a row, with a blank where two code spans would be one, or a formula begin."""
     joined: list[str] = []
     for part in parts:
-        if joined and joined[-1].endswith("`") and part.startswith("`"):
+        if joined and joined[-1].endswith(("`", "$")) and part.startswith("`"):
             joined.append(" ")
         joined.append(part)
     return "".join(joined)
@@ -195,32 +228,27 @@ def _backslashed(text: str) -> str:
     return "".join(f"\\{character}" for character in text)
 
 
-def _inert_link(text: str) -> str:
-    return rf"]\({_line(text[2:])}" if _DOES_SOMETHING.search(text) else text
-
-
-def _inert_url(text: str) -> str:
-    return _spelled_out(text) if _DOES_SOMETHING.search(text) else text
-
-
 def _spelled_out(url: str) -> str:
     """An address that leads nowhere; what stands after it is none of it."""
     address = url.rstrip(_AFTER_URL)
-    return f"`{address}`{_line(url[len(address) :])}"
+    return f"{_as_code(address)}{_line(url[len(address) :])}"
 
 
-# What becomes of the tokens, by their kind; the other text stays as it is.
+def _as_code(text: str) -> str:
+    return f"`{text.replace(_BACKSLASH, '')}`"
+
+
+# What becomes of the parts of a line, by their kind.
 _INERT: dict[str, Callable[[str], str]] = {
+    "text": str,
     "span": str,
     "mark": _backslashed,
-    "url": _inert_url,
-    "cut": _spelled_out,
-    "active": lambda text: f"`{text.replace(_BACKSLASH, '')}`",
-    "link": _inert_link,
+    "url": _spelled_out,
+    "active": _as_code,
     "linking": lambda text: rf"]\{text[1]}",
     "tag": lambda _: "&lt;",
     "escape": str,
     "backslash": _backslashed,
-    "image": _backslashed,
-    "formula": lambda text: f"{text} ",
+    "image": lambda _: r"!\[",
+    "bracket": _backslashed,
 }

@@ -90,7 +90,8 @@ def _alike(one: str, other: str) -> bool:
     return common >= max(shorter * ALIKE, min(shorter, ALIKE_WORDS))
 
 
-def _joined(kept: Comment, other: Comment) -> Comment:
+def joined(kept: Comment, other: Comment) -> Comment:
+    """One comment for two that say the same: the first, with what the other one adds."""
     return replace(
         kept,
         checklists=tuple(dict.fromkeys((*kept.checklists, *other.checklists))),
@@ -108,7 +109,7 @@ def _identified(groups: Iterable[list[Comment]]) -> tuple[Comment, ...]:
     seen: dict[str, int] = defaultdict(int)
     identified = []
     for group in groups:
-        comment = _named(reduce(_joined, group), seen)
+        comment = _named(reduce(joined, group), seen)
         said = {(comment.title, comment.body)}
         identified.append(comment)
         for other in group[1:]:

@@ -15,9 +15,12 @@ import click
 from reviewbot.errors import OutputError, UsageError
 from reviewbot.render import Style, format_of, renderer, words
 from reviewbot.report import Report
+from reviewbot.text import harmless, visible
 
 WIDEST = 100  # columns; longer lines are hard to read
 NARROWEST = 40  # columns; in fewer, nothing can be laid out
+
+_FOR_PROGRAMS = ("json", "gitlab")  # no line of JSON begins like a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Destination:
         self.write(renderer(self.format)(report, self.style()))
         if self.path:
             verdict = words.verdict(report).rstrip(".")
-            click.echo(f"reviewbot: {verdict}. See {self.path}", err=True)
+            said = visible(f"reviewbot: {verdict}. See {self.path}")
+            click.echo(harmless(said), err=True)
 
     def write(self, text: str) -> None:
         """Write the text whole or not at all.
@@ -56,16 +60,20 @@ class Destination:
             OutputError: the file cannot be written; the text then goes to standard output.
         """
         if self.path is None:
-            show(text)
+            self._show(text)
             return
         try:
             replace_file(self.path, text)
         except OSError as error:
-            show(text)
+            self._show(text)
             raise OutputError(
                 f"{self.path} cannot be written: {error.strerror}",
                 "The report is printed above instead.",
             ) from error
+
+    def _show(self, text: str) -> None:
+        """Write to standard output, which may be the log of a job; programs read JSON as it is."""
+        show(text if self.format in _FOR_PROGRAMS else harmless(text))
 
     def style(self) -> Style:
         """How a person reads what is written there."""

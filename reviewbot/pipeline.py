@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from reviewbot import calls
+from reviewbot import calls, verification
 from reviewbot.anchors import Claim, Comment, place
 from reviewbot.calls import Asker, Outcome
 from reviewbot.change import Change
@@ -27,7 +28,7 @@ from reviewbot.prompt import (
     meant_for,
     requests,
 )
-from reviewbot.redaction import Redactor, shipped
+from reviewbot.redaction import LONGEST_LINE, Redactor, shipped
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -39,7 +40,7 @@ from reviewbot.report import (
 from reviewbot.scope import Scope, everything
 from reviewbot.screening import SECRETS, Screening
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection, importance
-from reviewbot.text import listed, plural, visible
+from reviewbot.text import listed, plural, visible, wrapped
 
 OFFLINE = "offline: no model was asked; added lines were looked through for credentials only"
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
@@ -60,6 +61,17 @@ class Review:
     scope: Scope = field(default_factory=everything)
     redactor: Redactor = field(default_factory=lambda: Redactor(shipped()))
     screening: Screening = field(default_factory=Screening)
+
+    def clean(self, text: str) -> str:
+        """A text that somebody else has written, without secrets: to be shown or kept."""
+        return self.redactor.text(wrapped(text, LONGEST_LINE))
+
+    @property
+    def verifier(self) -> str:
+        """The model that verifies the findings; empty where nobody does."""
+        if self.config.effort == "low" or not self.chosen:
+            return ""
+        return self.config.verify_model or self.chosen[0][1]
 
     @property
     def readable(self) -> tuple[FileDiff, ...]:
@@ -89,7 +101,9 @@ def prepare(
         GatewayError: nothing fits into one call.
     """
     names = [name for _, name in review.chosen]
-    models = [model_of(name) for name in (*names, *review.config.fallback_models)]
+    verifier = review.verifier
+    used = (*names, *filter(None, [verifier]), *review.config.fallback_models)
+    models = [model_of(name) for name in used]
     answer = min(model.answer for model in models)
     window = min(model.window for model in models)
     if tokens_per_minute is not None:
@@ -109,6 +123,7 @@ def prepare(
         Room(window, answer, review.config.context_tokens, batch_tokens),
         review.change.lines,
         together=review.config.effort == "low",
+        verify_model=verifier,
     )
 
 
@@ -156,6 +171,9 @@ def review_change(
             jobs=review.config.jobs,
             deadline=deadline,
             fallbacks=review.config.fallback_models,
+            completed=lambda waiting, ended: verification.request(
+                waiting, _candidates(review, ended)
+            ),
         )
         for outcome in answers:
             outcomes.append(outcome)
@@ -204,22 +222,21 @@ def without_answers(review: Review, error: GatewayError) -> Report:
 def report(review: Review, outcomes: Sequence[Outcome], seconds: float) -> Report:
     """The report of a review, from how its requests ended."""
     findings = _findings(review, outcomes)
+    reviews = [outcome for outcome in outcomes if not outcome.request.verifies]
     made = Report(
         version=1,
-        status=_status(review, outcomes),
+        status=_status(review, reviews),
         repository=None,
         pull_request=None,
         base=review.change.base,
         head=review.change.head,
         findings=findings,
-        checklists=tuple(
-            _answered(checklist, outcomes, findings) for checklist, _ in review.chosen
-        ),
-        coverage=coverage(review, _readers(outcomes)),
+        checklists=tuple(_answered(checklist, reviews, findings) for checklist, _ in review.chosen),
+        coverage=coverage(review, _readers(reviews)),
         usage=_total(outcomes, seconds),
-        warnings=tuple(_warnings(review, outcomes, findings)),
+        warnings=(*_warnings(review, reviews, findings), *_unverified(outcomes)),
     )
-    return made.with_texts(review.redactor.text)
+    return made.with_texts(review.clean)
 
 
 def _warnings(
@@ -255,6 +272,13 @@ def _warnings(
                 yield f"{name}: the model says that {item.id} fails, without a finding{said}"
 
 
+def _unverified(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Why nobody has tried to refute some of the findings: they stand as they are."""
+    problems = (each.problem for each in outcomes if each.request.verifies)
+    for problem in dict.fromkeys(filter(None, problems)):
+        yield f"not all findings were verified: {problem}"
+
+
 def _status(
     review: Review, outcomes: Sequence[Outcome]
 ) -> Literal["complete", "incomplete", "failed", "skipped"]:
@@ -274,22 +298,50 @@ def _no_answer_came(outcome: Outcome) -> bool:
     return outcome.error is not None and not outcome.usages
 
 
-def _findings(review: Review, outcomes: Iterable[Outcome]) -> tuple[Comment, ...]:
+def _findings(review: Review, outcomes: Sequence[Outcome]) -> tuple[Comment, ...]:
+    """What was found, as it was verified, and what the change gives away."""
+    batches: dict[int, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        batches[outcome.request.batch].append(outcome)
+    found = list(place(review.readable, review.screening.credentials, review.change.lines))
+    for _, members in sorted(batches.items()):
+        found += _verified(review, members)
+    return tuple(ranked(above_threshold(each, review.config) for each in merge(found)))
+
+
+def _verified(review: Review, outcomes: Sequence[Outcome]) -> Iterator[Comment]:
+    """The findings of one batch; of those that somebody has tried to refute, what came of it."""
+    candidates, least = _candidates(review, outcomes), review.config.min_confidence
+    answers = [each.answer for each in outcomes if each.request.verifies and each.answer]
+    verdicts = verification.verdicts(answers[0], len(candidates)) if answers else {}
+    if review.verifier:
+        yield from verification.settled(candidates, verdicts, least)
+    else:
+        yield from (verification.sure_enough(each, least) for each in candidates)
+    asked = {each.id for each in candidates}
+    yield from (each for each in _placed(review, outcomes) if each.id not in asked)
+
+
+def _candidates(review: Review, outcomes: Sequence[Outcome]) -> Sequence[Comment]:
+    """The findings of one batch that would be shown, the worst first."""
+    placed = (above_threshold(each, review.config) for each in _placed(review, outcomes))
+    return ranked(each for each in placed if each.state == "new")
+
+
+def _placed(review: Review, outcomes: Sequence[Outcome]) -> tuple[Comment, ...]:
     severities = {checklist.name: checklist.severity for checklist, _ in review.chosen}
-    claims = [*review.screening.credentials]
-    claims += [
+    claims = [
         Claim(
             finding,
             outcome.request.checklist,
             outcome.model,
             finding.severity or severities[outcome.request.checklist],
         )
-        for outcome in sorted(outcomes, key=lambda outcome: outcome.request.batch)
-        if outcome.answer
+        for outcome in outcomes
+        if outcome.answer and not outcome.request.verifies
         for finding in outcome.answer.findings
     ]
-    comments = merge(place(review.readable, claims, review.change.lines))
-    return tuple(ranked(above_threshold(comment, review.config) for comment in comments))
+    return merge(place(review.readable, claims, review.change.lines))
 
 
 def above_threshold(comment: Comment, config: Config) -> Comment:
@@ -359,22 +411,26 @@ def _answered(
 ) -> AnsweredChecklist:
     """The items' answers over all batches: fail wins, then unanswered, then pass."""
     mine = [outcome for outcome in outcomes if outcome.request.checklist == checklist.name]
-    failed = {
-        item
-        for comment in findings
-        if comment.state != "dropped" and checklist.name in comment.checklists
-        for item in comment.items
-    }
+    own = [comment for comment in findings if checklist.name in comment.checklists]
+    failed = {item for each in own if each.state != "dropped" for item in each.items}
+    refuted = {item for each in own if verification.is_refuted(each) for item in each.items}
     answered = []
     for item in checklist.items:
         answers = [_answer_to(item.id, outcome) for outcome in mine]
         if item.id in failed:
             answers.append(ItemAnswer(item.id, Status.FAIL))
+        elif item.id in refuted:
+            answers = [replace(each, status=_unless_failed(each.status)) for each in answers]
         order = list(Status)
         worst = min(answers, key=lambda each: order.index(each.status), default=None)
         worst = worst or ItemAnswer(item.id)
         answered.append(AnsweredItem(item.id, item.text, worst.status, worst.note))
     return AnsweredChecklist(checklist.name, tuple(answered))
+
+
+def _unless_failed(status: Status) -> Status:
+    """What claims that did not hold leave of an answer."""
+    return Status.PASS if status == Status.FAIL else status
 
 
 def _answer_to(item: str, outcome: Outcome) -> ItemAnswer:

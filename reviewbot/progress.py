@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from reviewbot.calls import Outcome
+from reviewbot.findings import Answer
+from reviewbot.prompt import Request
 from reviewbot.text import harmless, plural, visible
 
 WORTH_SAYING = 5.0  # seconds of a wait, where every line stays
@@ -44,7 +46,7 @@ class Progress:
             return
         result = outcome.problem and f"failed: {visible(outcome.problem)}"
         if not result and outcome.answer:
-            result = plural(len(outcome.answer.findings), "finding")
+            result = _counted(outcome.request, outcome.answer)
         line = f"{done} of {plural(total, 'answer')}: {outcome.request.checklist}: {result}"
         if self._live:
             self._write(line)
@@ -73,3 +75,9 @@ class Progress:
         if self._live:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+
+def _counted(request: Request, answer: Answer) -> str:
+    if request.verifies:
+        return plural(len(answer.items), "verdict")
+    return plural(len(answer.findings), "finding")

@@ -30,6 +30,8 @@ LONGEST_CHARACTER = 4  # bytes
 LONGEST_MARK = 12  # characters before the text of a row
 GUIDE_TOKENS = 4_000  # of the team's own documents
 INTENT_TOKENS = 1_500  # of what the authors say of their change
+CLAIMS_TOKENS = 3_000  # of findings that are to be verified
+VERIFICATION = "verification"  # stands for a checklist where findings are verified
 OVERVIEW_LINES = 200
 
 # Rows that say which hunks follow: they have no tab, so no line of code can look like one.
@@ -68,7 +70,8 @@ class Request:
     """One call to the model: one checklist over one batch of files, or several in one call.
 
     Of several, `checklist` has all the names, and `several` has each with its paths; the ids of
-    their items have the form `checklist/item` then.
+    their items have the form `checklist/item` then. One that `verifies` waits for the others of its
+    batch: what it asks depends on their answers, and its task is only known then.
     """
 
     checklist: str
@@ -80,6 +83,7 @@ class Request:
     task: str
     answer_tokens: int
     several: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    verifies: bool = False
 
     @property
     def prefix_tokens(self) -> int:
@@ -89,7 +93,8 @@ class Request:
     @property
     def input_tokens(self) -> int:
         """Estimate of the whole prompt."""
-        return self.prefix_tokens + tokens(self.task)
+        task = CLAIMS_TOKENS if self.verifies and not self.task else tokens(self.task)
+        return self.prefix_tokens + task
 
     def messages(self, *, breakpoint_after_change: bool) -> list[dict[str, Any]]:
         """The request as chat messages, with or without a cache breakpoint after the change."""
@@ -144,6 +149,7 @@ def requests(
     head: Callable[[FileDiff], Sequence[str]],
     *,
     together: bool = False,
+    verify_model: str = "",
 ) -> Iterator[Request]:
     """All requests for a change, batch by batch; nothing is kept of a batch that was given out.
 
@@ -154,6 +160,7 @@ def requests(
         room: what fits into one call.
         head: gives the lines of a file's new version, empty where they cannot be had.
         together: whether all checklists of a model are asked in one call.
+        verify_model: what verifies the findings of each batch; empty for nobody.
 
     Raises:
         GatewayError: not even a small change fits into one call.
@@ -173,7 +180,9 @@ def requests(
     )
     tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
     fixed = sum(map(tokens, (system, longest)))
-    fixed += sum(tasks) if together else max(tasks, default=0)
+    fixed += (
+        sum(tasks) if together else max((*tasks, CLAIMS_TOKENS * bool(verify_model)), default=0)
+    )
     space = _space(room, fixed)
     batches = _batches(files, background.scope, space, min(room.context, space // 2), head)
     for number, batch in enumerate(batches):
@@ -194,6 +203,18 @@ def requests(
                 task=_task(asked, paths),
                 answer_tokens=room.answer,
                 several=tuple((each.name, mine) for each, mine in asked) if together else (),
+            )
+        if verify_model:
+            yield Request(
+                checklist=VERIFICATION,
+                model=verify_model,
+                batch=number,
+                paths=(),
+                system=system,
+                change=change,
+                task="",
+                answer_tokens=room.answer,
+                verifies=True,
             )
 
 

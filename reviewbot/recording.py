@@ -22,6 +22,7 @@ from reviewbot.calls import Asker
 from reviewbot.errors import CallError, GatewayError, UsageError
 from reviewbot.meter import Meter
 from reviewbot.models import Limits, Model, Question, Reply, Usage
+from reviewbot.quoting import hidden
 from reviewbot.text import digest, visible
 
 REPLAYED = "a replay of recorded answers: no model was asked, and nothing was paid"
@@ -110,7 +111,7 @@ class Record:
         file = self._folder / name
         try:
             file.touch(mode=0o600, exist_ok=False)
-            file.write_text(text, "utf-8")
+            file.write_text(hidden(text), "utf-8")
         except OSError as error:
             if not self._broken:
                 self._broken = True

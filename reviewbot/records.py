@@ -29,17 +29,17 @@ def read_diff(output: Iterable[bytes]) -> Iterator[FileDiff]:
     records, counts, lines = _read_records(iter(output))
     blocks = split(lines)
     next(blocks)
-    for record, (added, removed) in zip(records, counts, strict=True):
+    for record, counted in zip(records, counts, strict=True):
         old_mode, new_mode, old_oid, new_oid, moved, old_path, status, path = map(decode, record)
         letter = moved or status
         try:
             parts = [next(blocks) for _ in range(2 if letter == "T" else 1)]
         except StopIteration:
             raise DiffError(f"git shows no patch for {path}") from None
-        binary = added == b"-"
-        shown = [sum(part.added for part in parts), sum(part.removed for part in parts)]
+        binary = counted == (b"-", b"-")
+        shown = sum(part.added for part in parts), sum(part.removed for part in parts)
         # Of a type change git counts the lines that differ, and shows both sides whole.
-        if not binary and letter != "T" and shown != [int(added), int(removed)]:
+        if not binary and letter != "T" and (b"%d" % shown[0], b"%d" % shown[1]) != counted:
             raise DiffError(f"git's count of changed lines does not fit its patch of {path}")
         yield FileDiff(
             status=letter,
@@ -59,26 +59,25 @@ def read_diff(output: Iterable[bytes]) -> Iterator[FileDiff]:
 
 
 def _read_records(output: Iterator[bytes]) -> tuple[_Records, _Records, Iterator[bytes]]:
-    """Raw records, numstat records, and the lines of the patch.
-
-    The records hold no LF but those of file names, so what comes before the first LF is nearly
-    always all of them, and the first line of the patch.
-    """
-    raws: _Records = []
-    counts: _Records = []
-    text = b""
-    for line in output:
-        text += line
-        found, position = _matches(_RAW, text, 0)
-        raws += found
-        found, position = _matches(_NUMSTAT, text, position)
-        counts += found
-        text = text[position:]
-        if text.startswith(b"\0diff --git ") and len(raws) == len(counts):
-            return raws, counts, chain([text[1:]], output)
-    if text or raws:
+    """Raw records, numstat records, and the lines of the patch."""
+    text, first = _cut_records(output)
+    raws, position = _matches(_RAW, text, 0)
+    counts, position = _matches(_NUMSTAT, text, position)
+    patched = first.startswith(b"diff --git ")
+    if position < len(text) or not len(raws) == len(counts) or patched != bool(raws):
         raise DiffError("git's records of the changed files cannot be read")
-    return [], [], iter(())
+    return raws, counts, chain([first], output)
+
+
+def _cut_records(output: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """All of the records, and the first line of the patch: two NULs in a row stand between them."""
+    parts: list[bytes] = []
+    for line in output:
+        before, mark, first = line.partition(b"\0\0")
+        parts.append(before)
+        if mark:
+            return b"".join([*parts, b"\0"]), first
+    return b"".join(parts), b""
 
 
 def _matches(pattern: re.Pattern[bytes], text: bytes, position: int) -> tuple[_Records, int]:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from reviewbot.blocks import BLOT, DOUBT, PRIVATE_KEY, key_lines
 from reviewbot.placeholders import PLACEHOLDER, Spot, replaced
-from reviewbot.rules import Rule, compiled, read_rules, shipped
+from reviewbot.rulebook import Rulebook, long_words, occurrences
+from reviewbot.rules import Rule, read_rules, shipped
 from reviewbot.values import decoded, is_literal, is_password
 
 __all__ = ["Redactor", "Rule", "own_values", "read_rules", "shipped"]
@@ -21,7 +22,6 @@ PERSONAL = "personal-"
 # Longer lines are made by programs, nobody reviews them, and they would cost the most time.
 LONGEST_LINE = 5_000
 
-_WORD = re.compile(r"[^\s\"'`,;()\[\]{}<>]{20,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _USER_AND_PASSWORD = re.compile(r"[\w.@+-]{1,64}:(\S{4,})")
 _LEFT = re.compile(rf"[^{BLOT}\n]+")
@@ -32,6 +32,9 @@ _ALWAYS = {
     *("LITELLM_API_KEY", "LITELLM_MASTER_KEY", "OPENAI_API_KEY", "CODER_SESSION_TOKEN"),
     *("GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN"),
 }
+_SHORTEST_KNOWN = 6  # of their values; shorter ones would vanish from ordinary text too
+_SHORTEST = 8  # of other values
+_URL_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]{6,})@")
 _SECRET_WORD = re.compile(
     r"TOKEN|KEY|SECRET|PASSW|PASS|PWD|CREDENTIAL|AUTH|DSN|PRIVATE|JWT|COOKIE|WEBHOOK"
 )
@@ -63,7 +66,7 @@ class Redactor:
         own: Iterable[str] = (),
         personal: Callable[[str], Iterable[Spot]] | None = None,
     ) -> None:
-        self._rules = tuple(rules)
+        self._book = Rulebook(rules)
         self._own = tuple(sorted({form for value in own for form in _forms(value)}))
         self._personal = personal
         kinds = (ENVIRONMENT, PRIVATE_KEY, *(rule.id for rule in rules), ENCODED, DOUBT)
@@ -104,38 +107,23 @@ class Redactor:
         return []
 
     def _secrets(self, seen: str, path: str) -> Iterator[Spot]:
-        words = _WORD.findall(seen)
-        yield from key_lines(seen, max(map(len, words), default=0))
-        yield from self._ruled(seen, "\n".join(words).lower(), path)
-        yield from self._encoded(seen, words)
+        words = long_words(seen)
+        coded = _BASE64.findall(words)
+        yield from key_lines(seen, max(map(len, coded), default=0))
+        yield from self._book.spots(seen, words, path)
+        for word in coded:
+            if self._tells(decoded(word)):
+                yield from _everywhere(seen, word, ENCODED)
         for value in self._own:
-            yield from _everywhere(seen, value)
-
-    def _ruled(self, seen: str, words: str, path: str) -> Iterator[Spot]:
-        low = _lower(seen)
-        for rule in self._rules:
-            within = low if rule.context else words
-            if (not rule.path or compiled(rule.path).search(path)) and (
-                not rule.keywords or any(word in within for word in rule.keywords)
-            ):
-                for start, end in _lines_with(low, rule.keywords):
-                    for place in rule.finds(seen, start, end, path):
-                        yield Spot(*place, rule.id)
-
-    def _encoded(self, seen: str, words: Iterable[str]) -> Iterator[Spot]:
-        """Base64 of credentials, or of text that holds some."""
-        for word in words:
-            for match in _BASE64.finditer(word):
-                said = decoded(match[0])
-                if said and self._tells(said):
-                    yield from _everywhere(seen, match[0], ENCODED)
+            yield from _everywhere(seen, value, ENVIRONMENT)
 
     def _tells(self, said: str) -> bool:
+        """Is it text that holds credentials?"""
         pair = _USER_AND_PASSWORD.fullmatch(said)
-        if pair:
-            return is_literal(pair[1])
+        if pair or not said:
+            return pair is not None and is_literal(pair[1])
         lines = said.replace("\r", "\n")
-        return any(key_lines(lines, 0)) or any(self._ruled(lines, lines.lower(), ""))
+        return any(key_lines(lines, 0)) or any(self._book.spots(lines, lines, ""))
 
     def _personal_data(self, seen: str) -> Iterable[Spot]:
         return self._personal(seen) if self._personal else ()
@@ -158,20 +146,24 @@ class Redactor:
 
 
 def own_values(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The secrets among the values of an environment, by the names of its variables."""
+    """The secrets among the values of an environment, by the names of its variables.
+
+    Of a value of several lines each counts, and of a URL the password.
+    """
     found = {
-        part
+        line.strip()
         for name, value in environment.items()
-        for part in value.split("\n")
-        if _is_own(name, part.strip())
+        for line in value.splitlines()
+        if _is_own(name, line.strip())
     }
-    return tuple(sorted(part.strip() for part in found))
+    passwords = (_URL_PASSWORD.search(value) for value in environment.values())
+    return tuple(sorted(found | {match[1] for match in passwords if match}))
 
 
 def _is_own(name: str, value: str) -> bool:
     if name in _ALWAYS:
-        return len(value) >= 6
-    if len(value) < 8 or _PLAIN.fullmatch(value):
+        return len(value) >= _SHORTEST_KNOWN
+    if len(value) < _SHORTEST or _PLAIN.fullmatch(value):
         return False
     return bool(_SECRET_NAME.search(name.upper())) or (
         bool(_SECRET_WORD.search(name.upper())) and is_password(value)
@@ -181,7 +173,7 @@ def _is_own(name: str, value: str) -> bool:
 def _forms(value: str) -> Iterator[str]:
     """The value, and what usual encodings make of it, in whatever they stand."""
     raw = value.encode("utf-8", "surrogateescape")
-    yield from (value, value[::-1], quote(value, safe=""), raw.hex(), raw.hex().upper())
+    yield from (value, value[::-1], quote(raw, safe=""), raw.hex(), raw.hex().upper())
     for shift in range(3):
         coded = base64.b64encode(bytes(shift) + raw).decode()
         # The characters that hold bits of this value alone.
@@ -189,31 +181,8 @@ def _forms(value: str) -> Iterator[str]:
         yield from (core, core.translate(_URL_SAFE))
 
 
-def _everywhere(text: str, value: str, kind: str = ENVIRONMENT) -> Iterator[Spot]:
-    place = text.find(value)
-    while place >= 0:
-        yield Spot(place, place + len(value), kind)
-        place = text.find(value, place + len(value))
-
-
-def _lower(text: str) -> str:
-    """In lower case, every character where it was."""
-    low = text.lower()
-    return low if len(low) == len(text) else "".join(c.lower()[0] for c in text)
-
-
-def _lines_with(low: str, keywords: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Start and end of the lines that hold one of the words; without words, of all."""
-    seen: set[int] = set()
-    for word in keywords or ("",):
-        place = low.find(word)
-        while place >= 0:
-            start, end = low.rfind("\n", 0, place) + 1, low.find("\n", place)
-            end = len(low) if end < 0 else end
-            if start not in seen:
-                seen.add(start)
-                yield start, end
-            place = low.find(word, end + 1) if end < len(low) else -1
+def _everywhere(text: str, value: str, kind: str) -> Iterator[Spot]:
+    return (Spot(place, place + len(value), kind) for place in occurrences(text, value))
 
 
 def _long_lines(text: str) -> Iterator[Spot]:

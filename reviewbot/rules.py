@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -14,9 +14,13 @@ from typing import Any
 
 from reviewbot.blocks import BLOT
 from reviewbot.errors import ConfigError
+from reviewbot.notation import from_toml
 from reviewbot.values import SHAPES, entropy
 
 SHIPPED = Path(__file__).parent / "secrets.toml"
+
+# Characters of a value that are looked at: more say nothing new, and would cost time.
+JUDGED = 200
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TARGETS = ("secret", "match", "line")
@@ -60,7 +64,7 @@ class Allowlist:
         return bool(answers) and (all(answers) if self.every else any(answers))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One sort of credential: where to look, what to find, and what of that does not count."""
 
@@ -73,20 +77,46 @@ class Rule:
     shape: str = ""
     path: str = ""
     allowlists: tuple[Allowlist, ...] = ()
-    context: bool = True  # its keywords may stand anywhere in the line, not just in the secret
+    words: bool = False  # its keywords are looked for in long words only
 
-    def finds(self, text: str, start: int, end: int, path: str) -> Iterator[tuple[int, int]]:
-        """Start and end of each credential in one line of the text."""
-        for match in compiled(self.regex).finditer(text, start, end):
+    def concerns(self, path: str) -> bool:
+        """Is the rule for this file?"""
+        return not self.path or bool(compiled(self.path).search(path))
+
+    def finds(self, text: str, place: int, path: str) -> Iterator[tuple[int, int]]:
+        """Start and end of each credential.
+
+        Args:
+            text: where to look: in the line around the place; with a shape, just at the place.
+            place: where a keyword begins.
+            path: the file.
+        """
+        start, end = line_around(text, place)
+        line = text[start:end]
+        for match in self._matches(text, place, line):
             group = self.group or next((n for n, got in enumerate(match.groups(), 1) if got), 0)
             secret = (match[group] or "").replace(BLOT, "")
-            found = {"secret": secret, "match": match[0], "line": text[start:end]}
+            found = {"secret": secret, "match": match[0], "line": line}
             if self._counts(secret) and not any(e.names(found, path) for e in self.allowlists):
-                yield match.span(group)
+                offset = 0 if self.shape else start
+                yield match.start(group) + offset, match.end(group) + offset
+
+    def _matches(self, text: str, place: int, line: str) -> Iterable[re.Match[str]]:
+        pattern = compiled(self.regex)
+        if not self.shape:
+            return pattern.finditer(line)
+        match = pattern.match(text, place)
+        return (match,) if match else ()
 
     def _counts(self, secret: str) -> bool:
-        shaped = not self.shape or SHAPES[self.shape](secret)
-        return shaped and (not self.entropy or entropy(secret) > self.entropy)
+        shaped = not self.shape or SHAPES[self.shape](secret[:JUDGED])
+        return shaped and (not self.entropy or entropy(secret[:JUDGED]) > self.entropy)
+
+
+def line_around(text: str, place: int) -> tuple[int, int]:
+    """Start and end of the line that a place is in."""
+    end = text.find("\n", place)
+    return text.rfind("\n", 0, place) + 1, len(text) if end < 0 else end
 
 
 @cache
@@ -99,7 +129,7 @@ def compiled(regex: str) -> re.Pattern[str]:
 def shipped() -> tuple[Rule, ...]:
     """The rules that come with the program."""
     rules = _rules(SHIPPED.name, tomllib.loads(SHIPPED.read_text("utf-8")))
-    return tuple(replace(rule, context=bool(rule.shape)) for rule in rules)
+    return tuple(replace(rule, words=not rule.shape) for rule in rules)
 
 
 def read_rules(name: str, text: str) -> tuple[Rule, ...]:
@@ -112,13 +142,11 @@ def read_rules(name: str, text: str) -> tuple[Rule, ...]:
     Raises:
         ConfigError: it is no such file, or one of its rules cannot work.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is no TOML: {error}") from error
-    rules = _rules(name, content)
+    rules = _rules(name, from_toml(name, text))
     for rule in rules:
-        _pattern(f"{name}: rule '{rule.id}'", rule.regex)
+        place = f"{name}: rule '{rule.id}'"
+        if rule.group > _pattern(place, rule.regex).groups:
+            raise ConfigError(f"{place} has no group {rule.group}")
     return rules
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 # Controls, line separators, zero-width and bidirectional marks, tags, private use, surrogates.
-# The selectors U+FE0E and U+FE0F stay: ordinary emoji are written with them.
+# The selectors U+FE0E and U+FE0F stay where ordinary emoji are written with them.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
     "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
     "\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\U000f0000-\U0010ffff]"
+    "|(?<![\xa9\xae\u203c-\u205f\u2070-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f](?!\u20e3)"
 )
 
 
@@ -53,6 +55,21 @@ def fenced(name: str, text: str) -> str:
     return f"<{name}-{mark}>\n{text}\n</{name}-{mark}>"
 
 
+def wrapped(text: str, width: int) -> str:
+    """The text with no line longer than `width` characters: broken at blanks, if there are any."""
+    if len(text) <= width:
+        return text
+    return "\n".join(chain.from_iterable(_pieces(line, width) for line in text.split("\n")))
+
+
+def _pieces(line: str, width: int) -> Iterator[str]:
+    while len(line) > width:
+        end = line.rfind(" ", 1, width) + 1 or width
+        yield line[:end].rstrip(" ")
+        line = line[end:]
+    yield line
+
+
 def plural(count: int, noun: str) -> str:
     """`1 file`, `2 files`, `3 batches`."""
     ending = "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
@@ -82,12 +99,15 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 
 # A CI runner obeys lines of a job's log that begin with two colons, or have `##[` in them, and its
-# comparisons pass over characters that show nothing: so more is broken up than what looks so.
+# comparisons pass over characters that show nothing: so more is broken up than what looks so. In
+# GitLab's logs `section_start:` and a time fold what follows.
 _BEGINNING = re.compile(r"(?:^|(?<=\r))[^\w\r\n]+", re.MULTILINE)
-_OLD_COMMAND = re.compile(r"(#[^\w\s#\[]*)\[")
+_LONE_COLON = re.compile(":(?! )")
+_OLD_COMMAND = re.compile(r"(#(?:vso)?[^\w\s#\[]*)\[")
+_SECTION = re.compile(r"(section_(?:start|end)):(?=\d)")
 
 
 def harmless(text: str) -> str:
     """Text of any origin for the log of a job, where no line of it is taken for a command."""
-    text = _BEGINNING.sub(lambda match: match[0].replace(":", ": "), text)
-    return _OLD_COMMAND.sub(r"\1 [", text)
+    text = _BEGINNING.sub(lambda match: _LONE_COLON.sub(": ", match[0]), text)
+    return _SECTION.sub(r"\1: ", _OLD_COMMAND.sub(r"\1 [", text))

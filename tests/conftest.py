@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from shutil import which
@@ -15,7 +17,10 @@ from litellm_proxy import Work, branch
 from wire import Wire
 from wire import serving as answering
 
+ROOT = Path(__file__).parent.parent
+
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=5_000)
 settings.load_profile("untimed")
 
 
@@ -134,6 +139,27 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
     )
     return file
+
+
+@pytest.fixture(scope="session")
+def locked_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that reviewbot needs to run, of the locked versions, for this Python."""
+    return downloaded(tmp_path_factory.mktemp("locked"), ROOT / "requirements.lock")
+
+
+def downloaded(folder: Path, lock: Path) -> Path:
+    """The folder with what the lock names, as pip finds it with the settings of this machine."""
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    subprocess.run(
+        [
+            *(sys.executable, "-I", "-m", "pip", "download", "--quiet", "--require-hashes"),
+            *("--only-binary", ":all:", "--disable-pip-version-check", f"--dest={folder}"),
+            f"--requirement={lock}",
+        ],
+        check=True,
+        env=os.environ | {"HOME": home},
+    )
+    return folder
 
 
 @pytest.hookimpl(wrapper=True)

@@ -83,7 +83,7 @@ class Wire:
         self._handler.end_headers()
 
     def send(self, status: int, kind: str, text: str, headers: Mapping[str, str]) -> None:
-        content = text.encode()
+        content = text.encode("utf-8", "surrogateescape")
         length = {"Content-Type": kind, "Content-Length": str(len(content))}
         self.head(status, length | dict(headers))
         self._handler.wfile.write(content)
@@ -104,11 +104,15 @@ class Wire:
 Reaction = Callable[[Wire], None]
 
 
+VERIFICATION = "Verification"  # title of the task
+
+
 @dataclass
 class FakeGateway:
     """What it was asked, and what it answers.
 
-    `react` makes the reaction to a model call. `routes` are those to LiteLLM's own routes; a route
+    `react` makes the reaction to a model call, `verify` to one that asks whether findings hold; by
+    itself it has no opinion of them. `routes` are those to LiteLLM's own routes; a route
     that is not in it is answered with 404, as by an endpoint that is not LiteLLM.
     """
 
@@ -117,6 +121,8 @@ class FakeGateway:
     routes: dict[str, Reaction] = field(default_factory=dict)
     questions: list[Call] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    verify: Callable[[Call], Reaction] = lambda _: streamed(CLEAN)
+    verifications: list[Call] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
@@ -151,8 +157,17 @@ class FakeGateway:
 
     def record(self, call: Call) -> None:
         with self.arrived:
-            (self.calls if call.method == "POST" else self.questions).append(call)
+            self._kept(call).append(call)
             self.arrived.notify_all()
+
+    def _kept(self, call: Call) -> list[Call]:
+        if call.method != "POST":
+            return self.questions
+        return self.verifications if call.checklist == VERIFICATION else self.calls
+
+    def reaction(self, call: Call) -> Reaction:
+        """What becomes of a model call."""
+        return (self.verify if call.checklist == VERIFICATION else self.react)(call)
 
 
 class _Server(ThreadingHTTPServer):
@@ -177,7 +192,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[FakeGateway]:
             self._react(lambda call: gateway.routes.get(call.path, failed(404, "", "Not Found")))
 
         def do_POST(self) -> None:
-            self._react(gateway.react)
+            self._react(gateway.reaction)
 
         def _react(self, choose: Callable[[Call], Reaction]) -> None:
             text = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -19,6 +19,7 @@ import yaml
 from conftest import Repo
 from fake_gateway import KEY, FakeGateway
 from scripted import noticing
+from uv import find_uv_bin
 from worlds import ALL, GitHubWorld, github_world
 
 from reviewbot.findings import Severity
@@ -276,17 +277,20 @@ def test_no_script_has_an_expression_in_it() -> None:
 # --- the step that installs ----------------------------------------------------------------------
 
 PYTHONS = [*(f"python3.{minor}" for minor in range(11, 20)), "python3", "python"]
-MAKES_A_VENV = """
-echo "$0 $*"
+TELLS_ITS_FOLDER = 'if [ "$2" = -c ]; then echo "${0%/*}"; fi'  # as that of its packages
+MAKES_A_VENV = f"""
+echo "$0 $*" >&2
 if [ "$3" = venv ]; then mkdir -p "$4/bin"; ln -s "$0" "$4/bin/python"; fi
+{TELLS_ITS_FOLDER}
 """
+LOCKED = "--require-hashes --only-binary :all: -r requirements.lock"
 
 
 def unfit(folder: Path) -> str:
     """A folder with all the names of Python, each of which is too old; and no uv."""
     for name in PYTHONS:
         program(folder / name, "exit 1")
-    for name in ("bash", "mkdir", "rm", "ln"):
+    for name in ("bash", "mkdir", "rm", "ln", "cp"):
         (folder / name).symlink_to(str(shutil.which(name)))
     return str(folder)
 
@@ -311,7 +315,20 @@ def test_a_fit_python_is_found(runner: Runner, bare: Path, name: str) -> None:
     program(bare / name, MAKES_A_VENV)
     done = runner.run(INSTALL)
     assert (done.code, done.log.count("-I -m venv")) == (0, 1)
-    assert f"--disable-pip-version-check {ROOT}\n" in done.log
+    assert (
+        f"-I -m pip install --quiet --no-compile --disable-pip-version-check {LOCKED}" in done.log
+    )
+    assert holds_the_program(runner.temp / "reviewbot/venv/bin")
+
+
+def holds_the_program(packages: Path) -> bool:
+    """Whether a folder has all that the wheel has: the package with the prompts in it."""
+    wanted = [(ROOT, "reviewbot/__main__.py"), (ROOT, "prompts/security.md")]
+    copies = [packages / "reviewbot/__main__.py", packages / "reviewbot/prompts/security.md"]
+    return all(
+        copy.read_bytes() == (root / path).read_bytes()
+        for (root, path), copy in zip(wanted, copies, strict=True)
+    )
 
 
 @pytest.mark.parametrize("place", ["3.12.1/x64", "3.13.0/arm64"])
@@ -327,12 +344,15 @@ def test_a_python_of_the_tool_cache_is_found(runner: Runner, bare: Path, place: 
 @pytest.mark.parametrize(("python", "asked"), [("exit 1", ">=3.11"), ("exit 0", "python3.12")])
 def test_uv_is_taken_where_it_is(runner: Runner, bare: Path, python: str, asked: str) -> None:
     program(bare / "python3.12", python)
-    program(bare / "uv", 'echo "uv $*"')
+    program(bare / "of-venv", TELLS_ITS_FOLDER)
     venv = runner.temp / "reviewbot/venv"
+    makes_it = f"mkdir -p {venv}/bin; ln -s {bare}/of-venv {venv}/bin/python"
+    program(bare / "uv", f'echo "uv $*"; if [ "$1" = venv ]; then {makes_it}; fi')
     assert runner.run(INSTALL).log.splitlines() == [
         f"uv venv --quiet --python {asked} {venv}",
-        f"uv pip install --quiet --python {venv}/bin/python {ROOT}",
+        f"uv pip install --quiet --python {venv}/bin/python {LOCKED}",
     ]
+    assert holds_the_program(venv / "bin")
 
 
 @pytest.fixture(scope="module")
@@ -360,6 +380,50 @@ def set_traps(runner: Runner) -> None:
 def trapped(runner: Runner) -> bool:
     """Whether anything of the workspace was run."""
     return (runner.temp / "owned").exists()
+
+
+def packages(runner: Runner) -> set[str]:
+    """What is installed, each as `name-version`, but for what a new environment has."""
+    (place,) = runner.temp.glob("reviewbot/venv/lib/*/site-packages")
+    found = {each.name.removesuffix(".dist-info").lower() for each in place.glob("*.dist-info")}
+    return {each for each in found if not each.startswith(("pip-", "setuptools-"))}
+
+
+@pytest.mark.xdist_group("action")
+def test_what_is_installed_is_what_is_locked(installed: Runner) -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    locked = {f"{name.replace('-', '_')}-{version}" for name, version in pins(lock)}
+    assert packages(installed) <= locked
+    assert len(packages(installed)) > 25
+
+
+def pins(lock: str) -> list[tuple[str, str]]:
+    """The names and versions of a lock."""
+    return re.findall(r"^(\S+)==(\S+)", lock, re.MULTILINE)
+
+
+@pytest.mark.xdist_group("action")
+def test_uv_installs_the_same(installed: Runner, runner: Runner, locked_wheels: Path) -> None:
+    runner.job_environment = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(locked_wheels)}
+    done = runner.run(INSTALL, path=str(Path(find_uv_bin()).parent))
+    assert (done.code, done.log) == (0, "")
+    assert packages(runner) == packages(installed)
+
+
+@pytest.mark.xdist_group("action")
+def test_what_has_another_digest_is_not_installed(
+    runner: Runner, locked_wheels: Path, tmp_path: Path
+) -> None:
+    (wheel,) = locked_wheels.glob("click-*.whl")
+    (tmp_path / wheel.name).write_bytes(wheel.read_bytes() + b"\0")
+    others = [each for each in locked_wheels.iterdir() if each != wheel]
+    for each in others:
+        (tmp_path / each.name).symlink_to(each)
+    runner.job_environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    done = runner.run(INSTALL)
+    assert done.code == 1
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.log
+    assert packages(runner) == set()
 
 
 @pytest.mark.xdist_group("action")
@@ -473,15 +537,6 @@ def test_workflows_give_inputs_that_are_there(file: Path) -> None:
     ours = [step for step in steps(file) if re.match(r"\./|OWNER/", step.get("uses", ""))]
     assert bool(ours) == (file.name != "test.yml")
     assert all(step["with"].keys() <= ACTION["inputs"].keys() for step in ours)
-
-
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: str(file.name))
-def test_workflows_use_what_cannot_change_and_leave_no_token_behind(file: Path) -> None:
-    used = [step for step in steps(file) if "uses" in step and step["uses"] != "./"]
-    assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in used)
-    checkouts = [step["with"] for step in used if step["uses"].startswith("actions/checkout@")]
-    assert checkouts
-    assert all(each["persist-credentials"] is False for each in checkouts)
 
 
 def test_the_way_for_forks_follows_the_review() -> None:

@@ -196,7 +196,6 @@ def test_a_range_within_one_hunk_is_kept(
     [
         (11, 18, "for item in cart.entries:", ("new", 11, 11)),
         (11, 42, "for item in cart.entries:", ("new", 11, 11)),
-        (11, 10**9, "for item in cart.entries:", ("new", 11, 11)),
         (11, 13, "for item in cart.items:", ("old", 11, 11)),
     ],
 )
@@ -207,6 +206,26 @@ def test_a_range_that_leaves_its_hunk_shrinks_to_the_first_line_and_loses_its_su
     assert where(comment) == expected
     assert "do not lie together in one hunk; the first is shown" in comment.anchor_note
     assert comment.suggestion == ""
+
+
+def test_a_finding_of_very_many_lines_is_shown_at_the_first() -> None:
+    file = added_file("app.py", [f"step({n})" for n in range(anchors.LONGEST_SPAN + 1)])
+    whole = place_one(file, path="app.py", quote="step(0)", end_line=anchors.LONGEST_SPAN)
+    more = place_one(file, path="app.py", quote="step(0)", end_line=anchors.LONGEST_SPAN + 1)
+    assert len(whole.digests) == anchors.LONGEST_SPAN
+    assert len(more.digests) == 1
+    assert more.anchor_note == "its 501 lines are too many to mark; the first is shown"
+
+
+def test_many_findings_about_many_removed_lines_are_placed_in_one_go() -> None:
+    count = 20_000
+    body = "".join(f"-old {n}\n" for n in range(count))
+    file = file_diff(hunks=f"@@ -1,{count} +0,0 @@\n{body}")
+    claims = [claim(quote=f"old {n}", line=1) for n in range(0, count, 50)]
+    placed = place([file], claims, lambda _: ())
+    assert [each.line for each in placed] == list(range(1, count, 50))
+    again = anchors.place_again([file], placed, lambda _: ())
+    assert [each.line for each in again] == list(range(1, count, 50))
 
 
 def test_a_suggestion_stays_with_its_range_and_goes_with_a_removed_line() -> None:

@@ -14,15 +14,29 @@ ROOT = Path(reviewbot.__file__).parent
 
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
-    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders", "values", "blocks"},
-    {"rules"},
+    {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"}
+    | {"values", "blocks", "keywords"},
+    {"notation"},
+    {"crash", "rules"},
+    {"rulebook"},
     {"redaction", "personal"},
+    {"quoting"},
     {"diff", "findings", "endpoint", "models", "refusals", "unreachable", "commands", "terms"},
     {"accounts", "roster", "connections"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history"},
     {"change", "prompt", "report", "meter", "gateway", "house", "management"},
-    {"calls", "screening", "render", "render.words", "threads", "catalogue", "books", "ledger"},
+    {
+        "calls",
+        "screening",
+        "verification",
+        "render",
+        "render.words",
+        "threads",
+        "catalogue",
+        "books",
+        "ledger",
+    },
     {"estimate", "guard", "pipeline", "progress", "recording"},
     {"render.text", "render.json", "render.markdown"},
     {"render.comment", "render.summary", "render.annotations", "render.gitlab"},

@@ -83,7 +83,7 @@ def finished(code: int, out: bytes, err: bytes) -> Done:
     done = Done(code, out.decode(), err.decode())
     assert "Traceback" not in done.out + done.err
     assert KEY not in done.out + done.err
-    assert "Exception ignored" not in done.err
+    assert "this is a bug" not in done.err
     return done
 
 
@@ -181,7 +181,7 @@ def test_forms_of_diff(program: Program, arguments: list[str], places: set[str])
     program.environment["AI_GATEWAY_URL"] = ""  # what would be sent can be seen without
     done = program("diff", *arguments, *JSON, "--dry-run")
     assert done.code == 0, done.err
-    (request,) = done.report["requests"]
+    request, _ = done.report["requests"]
     prompt = "\n".join(part["text"] for part in request["messages"][1]["content"])
     assert {f"{path}:{line}" for path, line, _, _ in bugs(prompt)} == places
 
@@ -386,7 +386,7 @@ def test_a_dry_run_sends_nothing(program: Program, fake: FakeGateway) -> None:
         "read      committed.py",
         "left out  sub/folder.txt: left out by --exclude",
         "Batch 1: 4 files",
-        "In all: 4 calls",
+        "In all: 5 calls",
         "about $0.0",
     ):
         assert part in done.out
@@ -397,10 +397,12 @@ def test_a_dry_run_as_json_shows_what_would_be_sent(program: Program, fake: Fake
     dry = json.loads(program("diff", "main", "--dry-run", "--format", "json").out)
     assert fake.calls == []
     program("diff", "main", "--format", "json", "--jobs", "1")
-    assert [each["messages"] for each in dry["requests"]] == [
-        call.body["messages"] for call in fake.calls
-    ]
-    assert dry["calls"] == 4
+    *reviews, verification = (each["messages"] for each in dry["requests"])
+    assert reviews == [call.body["messages"] for call in fake.calls]
+    (verified,) = (call.body["messages"] for call in fake.verifications)
+    assert verification[0] == verified[0]
+    assert verification[1]["content"][:-1] == verified[1]["content"][:-1]
+    assert dry["calls"] == 5
     assert dry["cost_usd"] > 0
 
 
@@ -789,7 +791,7 @@ def test_what_is_over_the_budget_is_not_sent(
     unread = [entry for entry in done.report["coverage"] if entry["status"] == "skipped"]
     assert {entry["checklist"] for entry in unread} == {"style", "correctness"}
     assert {entry["reason"] for entry in unread} == {f"not sent: over {words}"}
-    assert f"reviewbot: 2 calls not sent: over {words}\n" in done.err
+    assert f"reviewbot: 3 calls not sent: over {words}\n" in done.err
     rehearsal = program("diff", "main", *arguments, "--dry-run").out
     assert f"! not all would be sent: it is over {words}\n" in rehearsal
 
@@ -907,12 +909,12 @@ def test_interrupted(program: Program, fake: FakeGateway) -> None:
     fake.wait_for_calls(4)
     assert running.stderr
     first = iter(running.stderr.readline, b"")
-    assert any(b"1 of 4 answers" in line for line in first)
+    assert any(b"1 of 5 answers" in line for line in first)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=fg.PATIENCE)
     done = finished(running.returncode, out, err)
     assert (done.code, done.out) == (130, "")
-    assert "interrupted: 1 answer of 4 had come; they are lost" in done.err
+    assert "interrupted: 1 answer of 5 had come; they are lost" in done.err
     assert not fake.released.is_set()
 
 
@@ -957,8 +959,9 @@ def test_a_terminal_has_colour_and_progress(program: Program) -> None:
     code, shown = on_a_terminal(program, "diff", "--checklist", "style")
     assert code == 0
     assert f"{ESCAPE}[31m" in shown
-    assert "0 of 1 answer; ^C stops" in shown
-    assert "1 of 1 answer: style: 4 findings" in shown
+    assert "0 of 2 answers; ^C stops" in shown
+    assert "1 of 2 answers: style: 4 findings" in shown
+    assert "2 of 2 answers: verification: 0 verdicts" in shown
 
 
 @pytest.mark.parametrize("columns", ["1", "500"])
@@ -974,7 +977,7 @@ def test_any_width_will_do(program: Program, columns: str) -> None:
 def test_elsewhere_there_is_no_escape(program: Program, form: str) -> None:
     done = program("diff", "--checklist", "style", "--format", form)
     assert ESCAPE not in done.out + done.err
-    assert "reviewbot: 1 of 1 answer: style: 4 findings" in done.err
+    assert "reviewbot: 1 of 2 answers: style: 4 findings" in done.err
 
 
 # --- help ---------------------------------------------------------------------------------------
@@ -1008,7 +1011,7 @@ def test_help_says_how_it_ends(program: Program) -> None:
     done = program("--help")
     assert done.code == 0
     assert re.findall(r"^ +(\d+)  \w", done.out, re.MULTILINE) == [
-        *["130", "2", "1", "4", "5", "3", "0"]
+        *["130", "70", "2", "1", "4", "5", "3", "0"]
     ]
 
 

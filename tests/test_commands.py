@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from hostile import MARKUP
 from hypothesis import given
 from markdown_it import MarkdownIt
-from test_markup import TEXTS
 
 from reviewbot import markup
 from reviewbot.commands import HELP, Command, addressed, commands
@@ -86,6 +86,6 @@ def test_every_command_is_in_the_help_and_the_help_is_none() -> None:
     assert sum(token.type == "tr_open" for token in tables) == 6
 
 
-@given(TEXTS)
+@given(MARKUP)
 def test_what_the_bot_shows_of_others_gives_no_command(text: str) -> None:
     assert not addressed(markup.block(f"{text}\n/reviewbot pause"))

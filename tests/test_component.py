@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Repo
+from conftest import Repo, downloaded
 from fake_gateway import KEY, FakeGateway
 from gitlab_ci import (
     ROOT,
@@ -31,6 +30,7 @@ from scripted import noticing
 from worlds import ALL, GitLabWorld, gitlab_world
 
 from reviewbot.report import from_json
+from tools.lock import builders
 
 HEADER, JOBS = yaml.safe_load_all(TEMPLATE.read_text("utf-8"))
 INPUTS: dict[str, dict[str, Any]] = HEADER["spec"]["inputs"]
@@ -227,6 +227,7 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kind = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     contents = {"reviewbot/__init__.py": "", "reviewbot/__main__.py": TELLS}
     contents |= {f"{about}/METADATA": metadata, f"{about}/WHEEL": kind, f"{about}/RECORD": ""}
+    contents |= {"reviewbot/requirements.lock": builders(TEMPLATE.read_text("utf-8"))}
     with zipfile.ZipFile(file, "w") as archive:
         for name, text in contents.items():
             archive.writestr(name, text)
@@ -241,7 +242,21 @@ def told(done: Done) -> dict[str, Any]:
     return found
 
 
-OFFLINE = {"PIP_NO_INDEX": "1"}
+@pytest.fixture(scope="session")
+def building(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what builds reviewbot, as the component has locked it."""
+    folder = tmp_path_factory.mktemp("building")
+    lock = folder.with_suffix(".lock")
+    lock.write_text(builders(TEMPLATE.read_text("utf-8")))
+    return downloaded(folder, lock)
+
+
+@pytest.fixture
+def offline(building: Path) -> dict[str, str]:
+    """Variables with which pip finds no more than what builds reviewbot."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(building)}
+
+
 OF_PROJECT = {"REVIEWBOT_MODEL": "of-project", "REVIEWBOT_EFFORT": "low"}
 
 
@@ -250,7 +265,9 @@ def arguments(done: Done) -> list[str]:
 
 
 @needs_gitlab_ci_local
-def test_inputs_reach_the_program_as_variables(checkout: Path, telling: Path) -> None:
+def test_inputs_reach_the_program_as_variables(
+    checkout: Path, telling: Path, offline: dict[str, str]
+) -> None:
     inputs = {
         "gateway-url": "https://gateway.example",
         "model": "claude; touch owned `touch owned` \"'",
@@ -261,16 +278,18 @@ def test_inputs_reach_the_program_as_variables(checkout: Path, telling: Path) ->
         "config": "ci/reviewbot.yaml",
     }
     content = pipeline(inputs | {"package": str(telling), "post": False})
-    done = run_job(checkout, content, MERGE_REQUEST | OFFLINE | OF_PROJECT)
+    done = run_job(checkout, content, MERGE_REQUEST | offline | OF_PROJECT)
     expected = dict(zip(TOLD, [*inputs.values(), "true"], strict=True))
     assert told(done) == expected | {"arguments": arguments(done)}
     assert not (done.workspace / "owned").exists()
 
 
 @needs_gitlab_ci_local
-def test_without_an_input_the_variable_of_the_project_counts(checkout: Path, telling: Path) -> None:
+def test_without_an_input_the_variable_of_the_project_counts(
+    checkout: Path, telling: Path, offline: dict[str, str]
+) -> None:
     content = pipeline({"package": str(telling), "checklists": "style"})
-    done = run_job(checkout, content, MERGE_REQUEST | OFFLINE | OF_PROJECT)
+    done = run_job(checkout, content, MERGE_REQUEST | offline | OF_PROJECT)
     assert told(done) == OF_PROJECT | {
         "REVIEWBOT_CHECKLISTS": "style",
         "arguments": arguments(done),
@@ -279,7 +298,11 @@ def test_without_an_input_the_variable_of_the_project_counts(checkout: Path, tel
 
 @needs_gitlab_ci_local
 def test_nothing_of_the_workspace_is_run_or_handed_over(
-    checkout: Path, telling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkout: Path,
+    telling: Path,
+    offline: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     room = tmp_path / "tmp"
     room.mkdir()
@@ -288,7 +311,7 @@ def test_nothing_of_the_workspace_is_run_or_handed_over(
     defaults = {"before_script": owned, "after_script": owned, "cache": {"paths": ["venv.py"]}}
     content = pipeline({"package": str(telling)}, default=defaults)
     variables = {"PYTHONPATH": ".", "PYTHONHOME": "."}
-    done = run_job(checkout, content, MERGE_REQUEST | OFFLINE | variables)
+    done = run_job(checkout, content, MERGE_REQUEST | offline | variables)
     assert told(done) == {"arguments": arguments(done)}
     assert not (done.workspace / "owned").exists()
     assert (done.workspace / "pip.conf").read_text().startswith("[global]")
@@ -315,8 +338,8 @@ def test_without_a_fit_python_it_says_what_is_needed(
 
 
 @needs_gitlab_ci_local
-def test_what_cannot_be_installed_is_no_finding(checkout: Path) -> None:
-    done = run_job(checkout, pipeline({"package": "reviewbot==0"}), MERGE_REQUEST | OFFLINE)
+def test_what_cannot_be_installed_is_no_finding(checkout: Path, offline: dict[str, str]) -> None:
+    done = run_job(checkout, pipeline({"package": "reviewbot==0"}), MERGE_REQUEST | offline)
     assert done.code == 2
     assert "reviewbot==0" in done.log
 
@@ -325,7 +348,7 @@ def test_what_cannot_be_installed_is_no_finding(checkout: Path) -> None:
     ("shell", "options"), [("bash", "set -eo pipefail"), ("sh", "set -e"), ("dash", "set -e")]
 )
 def test_the_exit_code_is_the_programs_also_in_the_shell_of_a_runner(
-    checkout: Path, telling: Path, shell: str, options: str
+    checkout: Path, telling: Path, offline: dict[str, str], shell: str, options: str
 ) -> None:
     """The runner of GitLab gives the script to `eval`, at the end of a pipeline."""
     if not shutil.which(shell):
@@ -334,7 +357,7 @@ def test_the_exit_code_is_the_programs_also_in_the_shell_of_a_runner(
     given = {"REVIEWBOT_INPUT_PACKAGE": str(telling), "CI_PROJECT_DIR": str(checkout)}
     done = subprocess.run(
         [shell, "-c", f'{options}\n: | eval "$SCRIPT"\necho not here'],
-        env=os.environ | OFFLINE | empty | given | {"SCRIPT": REVIEW["script"][0]},
+        env=os.environ | offline | empty | given | {"SCRIPT": REVIEW["script"][0]},
         cwd=checkout,
         capture_output=True,
         check=False,
@@ -349,13 +372,15 @@ POSTS = {"job-name": "post", "report": "reviewbot.json"}
 
 
 @needs_gitlab_ci_local
-def test_a_report_of_another_job_is_posted(repo: Repo, telling: Path) -> None:
+def test_a_report_of_another_job_is_posted(
+    repo: Repo, telling: Path, offline: dict[str, str]
+) -> None:
     repo.commit()
     content = example("two-jobs.yml", package=str(telling))
-    first = run_job(repo.folder, content, MERGE_REQUEST | OFFLINE)
+    first = run_job(repo.folder, content, MERGE_REQUEST | offline)
     assert told(first)["REVIEWBOT_NO_POST"] == "true"
     assert first.files == {"reviewbot.json"}
-    second = run_job(repo.folder, content, MERGE_REQUEST | OFFLINE, "reviewbot post")
+    second = run_job(repo.folder, content, MERGE_REQUEST | offline, "reviewbot post")
     assert told(second) == {"arguments": ["post", "reviewbot.json"]}
 
 
@@ -378,14 +403,14 @@ def test_without_a_report_there_is_nothing_to_post(repo: Repo) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheels(tmp_path_factory: pytest.TempPathFactory, building: Path, locked_wheels: Path) -> Path:
     """This checkout and all that it needs, so that the job finds it without the network."""
     folder = tmp_path_factory.mktemp("wheels")
-    home = pwd.getpwuid(os.getuid()).pw_dir  # with the settings of pip
+    for wheel in (*locked_wheels.iterdir(), *building.iterdir()):
+        shutil.copy(wheel, folder)
     command = [sys.executable, "-I", "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*command, f"--wheel-dir={folder}", str(ROOT)], check=True, env=os.environ | {"HOME": home}
-    )
+    offline = ["--no-deps", "--no-index", f"--find-links={folder}", f"--wheel-dir={folder}"]
+    subprocess.run([*command, *offline, str(ROOT)], check=True)
     return folder
 
 
@@ -409,7 +434,7 @@ def run(world: GitLabWorld, wheels: Path, checkout: Path | None = None, **inputs
 
 
 def variables(world: GitLabWorld, wheels: Path, checkout: Path, **changes: str) -> dict[str, str]:
-    offline = OFFLINE | {"PIP_FIND_LINKS": str(wheels), "PYTHONPATH": "."}
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PYTHONPATH": "."}
     return world.environment(checkout, **offline, **changes)
 
 

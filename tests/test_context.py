@@ -200,3 +200,20 @@ def test_ranges_are_sorted_apart_within_the_file_and_hold_the_changes(
     assert numbers[-1] <= len(lines)
     assert {min(max(n, 1), len(lines)) for n in changed} <= set(numbers)
     assert merged(found) == found
+
+
+def test_very_deep_code_with_very_many_blank_lines_is_read_in_one_go() -> None:
+    stairs = [" " * depth + "x" for depth in range(300)]
+    blank = [""] * 100_000
+    for end in ("x", " " * 300 + "x"):
+        lines = [*stairs, *blank, end]
+        (shown,) = enclosing(lines, range(1, len(lines) + 1))
+        assert shown == range(1, len(lines) + 1)
+
+
+def test_a_blank_line_belongs_to_what_follows() -> None:
+    code = "def a():\n    x\n\n    y\n\n\ndef b():\n    z"
+    lines = [*FILLER, *code.split("\n"), *FILLER]
+    inside, between = len(FILLER) + 3, len(FILLER) + 5
+    assert enclosing(lines, [inside]) == [range(inside - 2, inside + 2)]
+    assert enclosing(lines, [between]) == [range(between - MARGIN, between + MARGIN + 1)]

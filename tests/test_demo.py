@@ -13,9 +13,11 @@ import pytest
 
 from reviewbot import checklists, demo
 from reviewbot.findings import Answer, Finding, read
+from reviewbot.prompt import VERIFICATION
 
 SAMPLE = Path(demo.__file__).parent / "sample"
 NAMES = sorted(path.stem for path in (SAMPLE / "answers").glob("*.json"))
+CHECKLISTS = [name for name in NAMES if name != VERIFICATION]
 TITLE = "The product search puts the customer's text into the SQL"
 
 
@@ -61,9 +63,9 @@ def test_it_shows_the_sample_reviewed(environment: dict[str, str], tmp_path: Pat
         TITLE,
         "> 82 + ",
         "left out: poetry.lock: lock file",
-        "9 findings (1 critical, 3 high, 4 medium, 1 low)",
+        "8 findings (1 critical, 3 high, 4 medium)",
         "7 files read, 1 left out",
-        "4 calls (claude-sonnet)",
+        "5 calls (claude-sonnet)",
     ):
         assert part in printed
     assert "$0." in printed.splitlines()[-1]
@@ -84,10 +86,10 @@ FINDINGS = [
 
 
 def test_there_is_an_answer_to_each_checklist() -> None:
-    assert sorted(checklists.load({})) == NAMES
+    assert sorted(checklists.load({})) == CHECKLISTS
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHECKLISTS)
 def test_an_answer_answers_every_item(name: str) -> None:
     given = answer(name)
     assert given.problem == ""
@@ -133,7 +135,7 @@ def test_the_recorded_answers_are_json_as_the_schema_has_it() -> None:
 def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     excerpt = readme.partition("```\n")[2].partition("```\n")[0].splitlines()
-    told = [line for line in excerpt if "[…]" not in line and not line.startswith("4 calls")]
+    told = [line for line in excerpt if "[…]" not in line and not line.startswith("5 calls")]
     assert len(told) > 20
     wide = {**os.environ, "COLUMNS": "100"}
     assert set(told) <= set(shown(wide, tmp_path).splitlines())

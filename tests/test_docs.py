@@ -12,6 +12,7 @@ from fake_gateway import FakeGateway
 from worlds import GitHubWorld, github_world
 
 from reviewbot import demo
+from reviewbot.config import Config
 from reviewbot.demo.gateway import replaying
 from reviewbot.pull_request import Order
 
@@ -77,6 +78,34 @@ def test_the_page_on_github_names_all_examples() -> None:
     page = (ROOT / "docs/github.md").read_text("utf-8")
     names = [file.name for file in (ROOT / "examples/github").iterdir()]
     assert [name for name in names if f"../examples/github/{name}" not in page] == []
+
+
+_FILE = re.compile(
+    r"`((?:[\w.-]+/)+[\w.-]+\.\w+|[\w.-]+\.(?:lock|toml|yml))`(?:\s\(((?:`\w+`(?:, )?)+)\))?"
+)
+
+
+def test_promises_of_security_name_what_keeps_them() -> None:
+    """Each file that is named is there, and has in it what is named in parentheses behind it."""
+    page = (ROOT / "SECURITY.md").read_text("utf-8")
+    named = [(path, re.findall(r"`(\w+)`", names)) for path, names in _FILE.findall(page)]
+    ours = [(path, names) for path, names in named if not path.startswith(".")]  # else the reader's
+    assert [path for path, _ in ours if not (ROOT / path).is_file()] == []
+    assert len(ours) > 30
+    held = [(ROOT / path, name) for path, names in ours for name in names]
+    assert len(held) > 20
+    assert [(path, name) for path, name in held if name not in path.read_text("utf-8")] == []
+
+
+def test_promises_of_security_name_settings_and_options_that_are_there() -> None:
+    page = (ROOT / "SECURITY.md").read_text("utf-8")
+    redaction = Config.model_json_schema()["$defs"]["Redaction"]["properties"]
+    settings = re.findall(r"`redaction\.(\w+)`", page)
+    assert set(settings) == set(redaction)
+    source = (ROOT / "reviewbot/cli.py").read_text("utf-8")
+    options = re.findall(r"--[a-z][a-z-]+", page)
+    assert options
+    assert [option for option in options if f'"{option}"' not in source] == []
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,8 @@ def test_a_suggestion_that_is_json_itself_is_only_a_text() -> None:
         '{"findings": [{"body": "It says "{"findings": []}", which is unquoted"}]}',
         "{'findings': [{'path': 'a', 'body': 'It''s {\"findings\": []}'}]} {'x",
         "{'a'",
+        "{[]}",
+        "{{}: 1}",
         '"' * 9,
     ],
 )

@@ -129,7 +129,7 @@ def again(review: Review, before: bytes = PATCH) -> Review:
 
 def test_what_is_unchanged_since_a_complete_review_is_not_sent_and_said_so() -> None:
     review = again(a_review(own()), PATCH.replace(b"+two", b"+2"))
-    (request,) = prepare(review, Model, None)
+    request, _ = prepare(review, Model, None)
     assert request.paths == ("a.py",)
     assert "b.js (modified, +1 -0); not shown: unchanged since 1111111111" in request.change
     made = report(review, [ended(paths=["a.py"])], 1.0)
@@ -151,7 +151,7 @@ def test_where_nothing_is_new_the_review_is_complete_without_a_call(filters: lis
 
 def test_old_parts_are_marked_in_the_requests_of_a_later_review() -> None:
     more = PATCH.replace(b"+two\n", b"+two\n@@ -9 +10,2 @@\n nine\n+ten\n")
-    (request,) = prepare(again(a_review(own(), patch=more)), Model, None)
+    request, _ = prepare(again(a_review(own(), patch=more)), Model, None)
     assert "[reviewed before]\n1\t one\n2\t+two\n...\n[new]\n10\t nine" in request.change
 
 
@@ -356,11 +356,12 @@ def test_a_review(fake: FakeGateway) -> None:
     fake.react = lambda call: streamed(answered([finding], {"first": "fail", "second": "pass"}))
     made, heard = reviewed(fake, a_review(own("one"), own("two")))
     assert made.status == "complete"
-    assert heard == [(1, 2), (2, 2)]
+    assert heard == [(1, 3), (2, 3), (3, 3)]
     assert [(each.path, each.line, each.checklists) for each in made.findings] == [
         ("a.py", 2, ("one", "two"))
     ]
-    assert made.usage.calls == len(fake.calls) == 2
+    assert (len(fake.calls), len(fake.verifications)) == (2, 1)
+    assert made.usage.calls == 3
 
 
 @pytest.mark.usefixtures("one_try")
@@ -399,7 +400,7 @@ def test_an_interruption_says_what_is_lost(fake: FakeGateway) -> None:
         with pytest.raises(InterruptedReview) as caught:
             review_change(review, prepared, gateway, press)
     assert caught.value.message == (
-        "interrupted: 1 answer of 2 had come; they are lost, and nothing is written. "
+        "interrupted: 1 answer of 3 had come; they are lost, and nothing is written. "
         "$0.5000 is spent."
     )
     assert caught.value.exit_code == 130
@@ -412,9 +413,9 @@ def test_requests_fit_the_smallest_window_and_the_keys_limit() -> None:
     def model_of(name: str) -> Model:
         return Model(name, window=50_000, answer=ANSWER_TOKENS)
 
-    (request,) = prepare(a_review(own()), model_of, None)
+    request, _ = prepare(a_review(own()), model_of, None)
     assert request.answer_tokens == ANSWER_TOKENS
-    (request,) = prepare(a_review(own()), model_of, 12_000)
+    request, _ = prepare(a_review(own()), model_of, 12_000)
     assert request.answer_tokens == 3_000
     assert request.input_tokens + request.answer_tokens <= 12_000 * pipeline.OWN_SHARE
 

@@ -114,13 +114,14 @@ def test_what_is_written(program: Program, record: Path, fake: FakeGateway) -> N
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert KEY not in "".join(file.read_text() for file in files)
     exchanges = [json.loads(file.read_text()) for file in files if "-" in file.name]
-    assert len(exchanges) == len(fake.calls) == 2
-    sent = [call.body["messages"] for call in fake.calls]
+    assert (len(exchanges), len(fake.calls)) == (3, 2)
+    sent = [call.body["messages"] for call in (*fake.calls, *fake.verifications)]
     for exchange in exchanges:
         assert exchange["messages"] in sent
         assert exchange["model"] == "claude-sonnet"
         assert exchange["usage"]["input_tokens"] == 1000
-        assert "A bug in new.py" in exchange["answer"]
+        verifies = exchange["purpose"] == "verification"
+        assert ("A bug in new.py" in exchange["answer"]) is not verifies
 
 
 def test_a_record_in_the_repository_is_no_part_of_the_change(

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 from builders import comment
+from hostile import MARKUP
 from hypothesis import given
 from hypothesis import strategies as st
-from test_markup import TEXTS, assert_inert, in_code, said
+from inert import assert_inert, in_code, said
 
 from reviewbot import marker
 from reviewbot.findings import Severity
@@ -53,6 +54,8 @@ def test_a_comment_without_a_marker_begins_with_its_severity() -> None:
         ({"line": None, "end_line": None}, False),
         ({"suggestion": "if admin:  # \u202e\n"}, False),
         ({"suggestion": "a\n\u200b\n"}, False),
+        ({"suggestion": "```\na\n```\n"}, False),
+        ({"suggestion": "a\n/merge\n"}, False),
     ],
 )
 def test_only_what_is_plain_and_new_can_be_committed(
@@ -60,6 +63,11 @@ def test_only_what_is_plain_and_new_can_be_committed(
 ) -> None:
     text = render(replace(FULL, **changes), MARKER)  # type: ignore[arg-type]
     assert ("suggestion\n" in text) == offered
+
+
+def test_a_suggestion_with_hidden_characters_is_shown_with_them_written_out() -> None:
+    text = render(replace(FULL, suggestion="if admin:  # \u202e\n"), MARKER)
+    assert "if admin:  # <U+202E>\n" in in_code(text)
 
 
 def test_the_committed_text_is_the_suggestion() -> None:
@@ -94,7 +102,7 @@ def test_a_suggestion_that_does_not_fit_is_not_cut_but_left_out() -> None:
     assert "total(Cart(10, discount=2))" in text
 
 
-@given(TEXTS, TEXTS, TEXTS, st.integers(900, 1_500))
+@given(MARKUP, MARKUP, MARKUP, st.integers(900, 1_500))
 def test_any_text_of_a_model_is_inert(title: str, body: str, suggestion: str, limit: int) -> None:
     made = replace(FULL, title=title, body=body, suggestion=suggestion)
     text = without_marker(render(made, MARKER, limit=limit))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.text import digest, fenced, plural, squeezed, visible
+from reviewbot.text import digest, fenced, plural, squeezed, visible, wrapped
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -22,6 +22,9 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
         ("\tx", "\tx"),
         ("Größe 東京 👍🏽", "Größe 東京 👍🏽"),
         ("⚠\ufe0f", "⚠\ufe0f"),
+        ("1\ufe0f\u20e3", "1\ufe0f\u20e3"),
+        ("a\ufe0f\ufe0e", "a<U+FE0F><U+FE0E>"),
+        ("⚠\ufe0f\ufe0e", "⚠\ufe0f<U+FE0E>"),
         ("x\r", "x"),
         ("x\r\r", "x<U+000D>"),
         ("a\rb", "a<U+000D>b"),
@@ -123,3 +126,17 @@ def test_a_digest_keeps_its_parts_apart_and_takes_any_text() -> None:
 )
 def test_plural(count: int, noun: str, expected: str) -> None:
     assert plural(count, noun) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("one two three", ["one two", "three"]),
+        ("abcdefghijkl", ["abcdefgh", "ijkl"]),
+        ("one two\nthree four", ["one two", "three", "four"]),
+        ("123456789\n\n1", ["12345678", "9", "", "1"]),
+    ],
+)
+def test_long_lines_are_broken_at_blanks(text: str, lines: list[str]) -> None:
+    assert wrapped(text, 8) == "\n".join(lines)

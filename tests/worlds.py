@@ -124,11 +124,13 @@ class ForgeWorld(abc.ABC):
     told_first: int
     """How many notifications a first run with comments is."""
 
-    def __init__(self, repo: Repo, gateway: FakeGateway, folder: Path) -> None:
+    def __init__(
+        self, repo: Repo, gateway: FakeGateway, folder: Path, code: Callable[[Repo], None]
+    ) -> None:
         self.repo, self.gateway = repo, gateway
         self._folder = folder
         self._runs = 0
-        shop(repo)
+        code(repo)
 
     @abc.abstractmethod
     def head(self) -> str:
@@ -200,8 +202,15 @@ class GitHubWorld(ForgeWorld):
 
     told_first = 2  # a review, and the summary
 
-    def __init__(self, repo: Repo, gateway: FakeGateway, hub: FakeGitHub, folder: Path) -> None:
-        super().__init__(repo, gateway, folder)
+    def __init__(
+        self,
+        repo: Repo,
+        gateway: FakeGateway,
+        hub: FakeGitHub,
+        folder: Path,
+        code: Callable[[Repo], None] = shop,
+    ) -> None:
+        super().__init__(repo, gateway, folder, code)
         self.forge = self.hub = hub
         hub.people |= {ADA: "write", EVE: "read"}
         self.pull = hub.open_pull()
@@ -331,8 +340,15 @@ class GitLabWorld(ForgeWorld):
 
     told_first = 1  # a review that the summary is part of
 
-    def __init__(self, repo: Repo, gateway: FakeGateway, lab: FakeGitLab, folder: Path) -> None:
-        super().__init__(repo, gateway, folder)
+    def __init__(
+        self,
+        repo: Repo,
+        gateway: FakeGateway,
+        lab: FakeGitLab,
+        folder: Path,
+        code: Callable[[Repo], None] = shop,
+    ) -> None:
+        super().__init__(repo, gateway, folder, code)
         self.forge = self.lab = lab
         lab.people |= {ADA: 30, EVE: 20}
         self.request = lab.open_merge_request()
@@ -474,18 +490,22 @@ def _outputs(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def gitlab_world(repo: Repo, gateway: FakeGateway, folder: Path) -> Iterator[GitLabWorld]:
+def gitlab_world(
+    repo: Repo, gateway: FakeGateway, folder: Path, code: Callable[[Repo], None] = shop
+) -> Iterator[GitLabWorld]:
     """A world on GitLab while the block runs; nothing that is posted must be obeyed there."""
     with fake_gitlab.serving(repo) as lab:
-        yield GitLabWorld(repo, gateway, lab, folder)
+        yield GitLabWorld(repo, gateway, lab, folder, code)
         assert lab.executed == []
 
 
 @contextmanager
-def github_world(repo: Repo, gateway: FakeGateway, folder: Path) -> Iterator[GitHubWorld]:
+def github_world(
+    repo: Repo, gateway: FakeGateway, folder: Path, code: Callable[[Repo], None] = shop
+) -> Iterator[GitHubWorld]:
     """A world on GitHub while the block runs."""
     with fake_github.serving(repo) as hub:
-        yield GitHubWorld(repo, gateway, hub, folder)
+        yield GitHubWorld(repo, gateway, hub, folder, code)
 
 
 WORLDS: dict[str, Callable[..., AbstractContextManager[World]]] = {

@@ -17,6 +17,7 @@ from reviewbot import change, checklists, local
 from reviewbot.demo.gateway import replaying
 from reviewbot.output import Destination
 from reviewbot.progress import Progress
+from reviewbot.prompt import VERIFICATION
 
 _SAMPLE = Path(__file__).parent / "sample"
 _IDENTITY = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
@@ -93,8 +94,10 @@ def _git(folder: Path, *arguments: str) -> None:
 
 
 def _recorded() -> dict[str, str]:
-    """The recorded answer for each checklist, by the line that asks for it."""
+    """The recorded answer for each checklist and the verification, by the line that asks for it."""
+    titles = {name: checklist.title for name, checklist in checklists.load({}).items()}
+    titles |= {VERIFICATION: VERIFICATION.title()}
     return {
-        f"# Checklist: {checklist.title}": (_SAMPLE / f"answers/{name}.json").read_text("utf-8")
-        for name, checklist in checklists.load({}).items()
+        f"# Checklist: {title}": (_SAMPLE / f"answers/{name}.json").read_text("utf-8")
+        for name, title in titles.items()
     }

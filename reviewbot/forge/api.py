@@ -12,13 +12,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from reviewbot.errors import ForgeError, ReadOnlyError, UnsureError
-from reviewbot.text import visible
+from reviewbot.quoting import quoted
 
 TIMEOUT = 30  # seconds for one call
 RETRY_DELAYS = (1.0, 2.0)  # seconds before another try of a question that got no answer
 LIMIT_DELAY = 60.0  # seconds to wait where a rate limit names no time
 PATIENCE = 180.0  # seconds to wait for rate limits in all
-LONGEST_WORDS = 200  # characters of what a forge says of an error
 
 BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND = 400, 401, 403, 404
 UNPROCESSABLE, TOO_MANY = 422, 429
@@ -153,8 +152,7 @@ class Api:
 
     def cleaned(self, said: str) -> str:
         """One short line without the token."""
-        line = visible(" ".join(said.split()))
-        return line.replace(self._carrier.token, "[token]")[:LONGEST_WORDS]
+        return quoted(said, self._carrier.token, "[token]")
 
     @contextmanager
     def understood(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from reviewbot.anchors import Comment
 from reviewbot.findings import Severity
 from reviewbot.render import words
 from reviewbot.report import ranked
-from reviewbot.text import visible
+from reviewbot.text import harmless, visible
 
 LONGEST_TITLE = 255
 
@@ -78,7 +78,7 @@ def _message(comment: Comment) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

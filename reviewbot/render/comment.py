@@ -37,12 +37,13 @@ def _headline(comment: Comment) -> str:
 
 
 def _suggestion(comment: Comment, word: str) -> str:
-    """A block that can be committed: only where it replaces new lines, and hides nothing."""
+    """A block that can be committed, where it replaces new lines; what is not plain is shown."""
     text = comment.suggestion.removesuffix("\n")
-    offered = comment.suggestion and comment.line is not None and comment.side == "new"
-    if not offered or not markup.is_plain(text):
+    if not comment.suggestion or comment.line is None or comment.side != "new":
         return ""
-    return markup.fenced(word, text) if word else f"Suggestion:\n\n{markup.fenced('', text)}"
+    if word and markup.is_plain(text):
+        return markup.fenced(word, text)
+    return f"Suggestion:\n\n{markup.fenced('', text)}"
 
 
 def _footing(comment: Comment) -> str:

@@ -59,7 +59,7 @@ class DryRun:
 
     def to_text(self) -> str:
         """For a terminal."""
-        lines = [f"Dry run of {self.name}: nothing is sent.", ""]
+        lines = [f"Dry run of {visible(self.name)}: nothing is sent.", ""]
         lines += [f"  read      {path}" for path in self.read]
         lines += [f"  left out  {path}: {reason}" for path, reason in self.left_out]
         lines += ["" if self.read or self.left_out else "  no changes"]
@@ -70,7 +70,7 @@ class DryRun:
         ]
         lines += [f"In all: {self.estimate.words()}"]
         if self.warning:
-            lines += [f"! {self.warning}"]
+            lines += [f"! {visible(self.warning)}"]
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> str:
