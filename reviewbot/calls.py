@@ -19,7 +19,7 @@ from reviewbot.errors import (
     GatewayError,
     ModelError,
 )
-from reviewbot.findings import Answer, divided, read, salvage
+from reviewbot.findings import FORM, Answer, divided, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
 from reviewbot.models import Model, Question, Reply, Usage
 from reviewbot.prompt import Request
@@ -329,6 +329,7 @@ class _Flight:
             model=request.model,
             messages=messages,
             purpose=request.checklist,
+            form=FORM,
             answer_tokens=request.answer_tokens,
             deadline=self._deadline,
             opened=opened,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
@@ -14,7 +14,7 @@ import click
 
 from reviewbot import __version__, crash
 from reviewbot.errors import GatewayError, OutputError, ReviewbotError, UsageError
-from reviewbot.text import harmless, visible
+from reviewbot.text import harmless, plural, visible
 
 if TYPE_CHECKING:
     from reviewbot.change import Span
@@ -118,8 +118,8 @@ def _variable(name: str) -> dict[str, Any]:
 
 
 # What a review is to be like; for each the variable that says the same.
-_SETTINGS = (
-    click.option(
+_SETTINGS = {
+    "checklists": click.option(
         "--checklist",
         "checklists",
         metavar="NAME,…",
@@ -127,58 +127,60 @@ _SETTINGS = (
         help="Checklists to run.",
         **_variable("CHECKLISTS"),
     ),
-    click.option(
+    "model": click.option(
         "--model", metavar="NAME", help="Model, by its name at the gateway.", **_variable("MODEL")
     ),
-    click.option(
+    "effort": click.option(
         "--effort",
         type=click.Choice(("low", "medium", "high")),
         help="Choose the model: claude-haiku (all checklists in one call), claude-sonnet, "
         "claude-opus.",
         **_variable("EFFORT"),
     ),
-    click.option(
+    "budget": click.option(
         "--budget",
         type=float,
         metavar="USD",
         help="Dollars that this may cost at most, retries included.  [default: 1.00]",
         **_variable("BUDGET"),
     ),
-    click.option(
+    "min_severity": click.option(
         "--min-severity", type=click.Choice(SEVERITIES), help="Show findings from this severity on."
     ),
-    click.option(
+    "fail_on": click.option(
         "--fail-on",
         type=click.Choice((*SEVERITIES, "none")),
         help="Exit with 1 on a finding of this severity or worse.",
         **_variable("FAIL_ON"),
     ),
-    click.option("--jobs", type=int, metavar="N", help="Calls side by side.  [default: 6]"),
-    click.option("--timeout", type=float, metavar="SECONDS", help="For all calls.  [default: 600]"),
-    click.option("--call-timeout", type=float, metavar="SECONDS", help="For one.  [default: 180]"),
-)
-_KEYS = (
-    *("checklists", "model", "effort", "budget", "min_severity", "fail_on"),
-    *("jobs", "timeout", "call_timeout"),
-)
+    "jobs": click.option("--jobs", type=int, metavar="N", help="Calls side by side.  [default: 6]"),
+    "timeout": click.option(
+        "--timeout", type=float, metavar="SECONDS", help="For all calls.  [default: 600]"
+    ),
+    "call_timeout": click.option(
+        "--call-timeout", type=float, metavar="SECONDS", help="For one.  [default: 180]"
+    ),
+}
 
 
-def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_SETTINGS):
-        command = option(command)
-    return command
+def _with(*keys: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that gives a command these of the settings."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for key in reversed(keys):
+            command = _SETTINGS[key](command)
+        return command
+
+    return decorate
 
 
-def _chosen_by(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Those of the settings that choose models."""
-    for option in reversed(_SETTINGS[:3]):
-        command = option(command)
-    return command
+_settings = _with(*_SETTINGS)
+_chosen_by = _with("checklists", "model", "effort")  # those that choose models
 
 
 def _overrides(context: click.Context, options: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The settings that were given outright, each with where."""
-    given = {key: options[key] for key in _KEYS if options.get(key) is not None}
+    given = {key: options[key] for key in _SETTINGS if options.get(key) is not None}
     return {key: (_origin(context, key), value) for key, value in given.items()}
 
 
@@ -324,7 +326,7 @@ def _origin(context: click.Context, key: str) -> str:
     source = context.get_parameter_source(key)
     if source == click.core.ParameterSource.ENVIRONMENT:
         return f"REVIEWBOT_{key.upper()}"
-    return "--checklist" if key == "checklists" else f"--{key.replace('_', '-')}"
+    return next(each.opts[0] for each in context.command.params if each.name == key)
 
 
 def _span(options: dict[str, Any]) -> Callable[[Repository], Span] | None:
@@ -758,6 +760,191 @@ def audit(*, file: Path | None, since: str | None, by: str, as_json: bool) -> No
     reading = books.reading(file, Path.cwd(), os.environ)
     shown = ledger.to_json if as_json else ledger.table
     _show(shown(reading, oldest, by))
+
+
+class _Evaluations(click.Group):
+    """`eval DIR` stands for `eval run DIR`, and `eval --compare` for `eval compare`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command's name where it was left out."""
+        if args[:1] == ["--compare"]:
+            args = ["compare", *args[1:]]
+        elif args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@cli.group("eval", cls=_Evaluations)
+def eval_() -> None:
+    """Measure how good the reviews are, on changes with known problems.
+
+    \b
+    reviewbot eval DIR                        review the cases of a folder, and have them judged
+    reviewbot eval --compare A.json B.json    what is better, and what worse
+    reviewbot eval add REV --golden 'app.py:12: Divides by zero on an empty list'
+                                              a case from the history of this repository
+
+    `reviewbot eval run --help` has the options of the first.
+    """  # noqa: D301 - as above
+
+
+_EVALUATION_FORMAT = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Form of what is shown.",
+)
+
+
+@eval_.command("run")
+@click.argument(
+    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@_with("checklists", "model", "effort", "min_severity")
+@click.option(
+    "--judge",
+    metavar="NAME",
+    default="claude-sonnet",
+    show_default=True,
+    help="Model that judges; one of another family than the reviewers is fairer.",
+)
+@click.option(
+    "--budget",
+    "total",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    default=10.0,
+    help="Dollars that all cases and the judge may cost at most.  [default: 10.00]",
+)
+@click.option(
+    "--case-budget",
+    "budget",
+    type=float,
+    metavar="USD",
+    help="Dollars that the review of one case may cost at most.  [default: 1.00]",
+    **_variable("BUDGET"),
+)
+@_with("jobs", "timeout", "call_timeout")
+@_CONFIG
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    default="reviewbot-eval",
+    show_default=True,
+    help="Folder for what is done: the same command goes on there.",
+)
+@click.option("--replay", is_flag=True, help="Ask nobody: score what is done, at no cost.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what was missed, and what was false.")
+@_EVALUATION_FORMAT
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the results there as JSON, too: figures, and each case.",
+)
+@click.pass_context
+def run_(context: click.Context, /, **options: Any) -> int:
+    """Review the cases of a folder, have a model judge, and say how good it was.
+
+    A case is two files: NAME.diff, and NAME.json with its id, title, description and goldens, the
+    known problems that a review should find. Each is reviewed as `reviewbot diff --patch` would,
+    with title and description as what the authors say. The judge says which finding reports which
+    golden. --jobs and --timeout hold for the calls of one case.
+
+    Cases that are done are not done again, unless the case, the settings or a prompt has changed.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from reviewbot.evaluation import run, score, table  # noqa: PLC0415
+    from reviewbot.output import Destination  # noqa: PLC0415
+    from reviewbot.progress import Progress  # noqa: PLC0415
+
+    file = options["output"] and Destination.of(options["output"], "json")
+    order = run.Order(
+        folder=options["folder"],
+        into=options["into"],
+        overrides=_overrides(context, options),
+        config_file=options["config_file"],
+        judge=options["judge"],
+        budget=options["total"],
+        replay=options["replay"],
+    )
+    results = run.evaluate(order, os.environ, Progress(sys.stderr))
+    figures = score.figures(results.scored)
+    if file:
+        file.write(results.to_json(asdict(figures)))
+    if options["format_"] == "json":
+        _show(results.to_json(asdict(figures)))
+    else:
+        width = Destination(None, "text").style().width
+        _show(harmless(table.shown(results, figures, width, verbose=options["verbose"])))
+    return results.exit_code
+
+
+@eval_.command()
+@click.argument("a", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("b", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_EVALUATION_FORMAT
+def compare(a: Path, b: Path, format_: str) -> None:
+    """Say what differs between two results, and how sure that is.
+
+    A and B are files that `reviewbot eval DIR -o FILE` has written. The cases that both have are
+    compared, and drawn in pairs for the intervals. A golden is won where only B has found it, lost
+    where only A has.
+    """
+    from reviewbot.evaluation import results, table  # noqa: PLC0415
+    from reviewbot.evaluation.compare import compare as compared  # noqa: PLC0415
+    from reviewbot.output import Destination  # noqa: PLC0415
+
+    comparison = compared(results.read(a), results.read(b))
+    if format_ == "json":
+        _show(comparison.to_json())
+        return
+    width = Destination(None, "text").style().width
+    _show(harmless(table.compared(comparison, (str(a), str(b)), width)))
+
+
+@eval_.command()
+@click.argument("revision", metavar="REV")
+@click.option(
+    "--golden",
+    "goldens",
+    metavar="'PATH:LINE: TEXT'",
+    multiple=True,
+    required=True,
+    help="A problem that a review should find, at a line of the new version. Repeatable.",
+)
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    default="reviewbot-cases",
+    show_default=True,
+    help="Folder of cases; it is made where it is not there.",
+)
+def add(revision: str, goldens: Sequence[str], into: Path) -> None:
+    """Make a case of a change in this repository's history.
+
+    REV is a commit, or BASE...HEAD for what a branch brings. Title and description are those of the
+    commits. What a review should find is known best of changes that a later one had to mend.
+    """
+    from reviewbot import change  # noqa: PLC0415
+    from reviewbot.evaluation import case, sample  # noqa: PLC0415
+    from reviewbot.git import Repository  # noqa: PLC0415
+
+    wanted = [sample.golden(text) for text in goldens]
+    base, head = _range(revision, None)
+    with Repository(Path.cwd()) as repository:
+        span = (
+            change.branch(repository, base, head) if head else change.commit(repository, revision)
+        )
+        made = sample.case(repository, span, wanted)
+    file = case.write(made, into)
+    _show(f"{file}: {plural(len(wanted), 'golden')}; more can be added there\n")
 
 
 @cli.command()

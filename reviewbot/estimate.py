@@ -34,14 +34,14 @@ class Budget:
     words: str
 
 
-def budget(wanted: float, left: float | None) -> Budget:
+def budget(wanted: float, left: float | None, option: str = "--budget") -> Budget:
     """The wanted budget, or what is left on the key where that is less; None for no bound.
 
-    Where nothing is left, the gateway itself says so, and whom to ask.
+    Where nothing is left, the gateway itself says so, and whom to ask. `option` is what sets it.
     """
     if left and left < wanted:
         return Budget(left, f"the {dollars(left)} that are left on the key")
-    return Budget(wanted, f"the budget of {dollars(wanted)} (--budget)")
+    return Budget(wanted, f"the budget of {dollars(wanted)} ({option})")
 
 
 def batch_tokens(limit: Budget, models: Iterable[Model]) -> int:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AliasChoices, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from reviewbot.errors import AnswerError
+from reviewbot.models import Form
 
 
 class Severity(StrEnum):
@@ -93,6 +94,7 @@ SCHEMA: dict[str, Any] = {
         },
     },
 }
+FORM = Form("review", SCHEMA)
 
 _SEVERITIES = {
     **{str(level): level for level in Severity},

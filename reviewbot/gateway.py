@@ -22,7 +22,6 @@ from reviewbot import models
 from reviewbot.connections import as_the_environment_wants, connections, never_sent
 from reviewbot.endpoint import Address, Endpoint
 from reviewbot.errors import BusyError, CallError, GatewayError, SchemaError
-from reviewbot.findings import SCHEMA
 from reviewbot.meanwhile import meanwhile
 from reviewbot.meter import STEP, Meter
 from reviewbot.models import Attempt, Limits, Model, Question, Reply, Usage
@@ -228,7 +227,7 @@ class Gateway:
             reply = self._attempt(asked, given.answer_tokens, seen)
             usage, status = reply.usage, "ok"
             if reply.cut and given.answer_tokens < asked.answer_tokens:
-                reply = replace(reply, cut_by=self.meter.ceiling_words)
+                reply = replace(reply, cut_by=given.bound)
         except GatewayError as error:
             status = type(error).__name__.removesuffix("Error").lower()
             raise
@@ -289,7 +288,7 @@ class Gateway:
             "stream_options": {"include_usage": True},
         }
         if asked.model not in self._refused_schemas:
-            schema = {"name": "review", "strict": True, "schema": SCHEMA}
+            schema = {"name": asked.form.name, "strict": True, "schema": asked.form.schema}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         if self.is_litellm:
             tags = [f"{name}:{value}" for name, value in self.labels.items()]
@@ -361,6 +360,25 @@ class Gateway:
     def _known_models(self, wrong: str) -> str:
         names = sorted(self._models)
         return ", ".join(get_close_matches(wrong, names, n=3) or names[:5])
+
+
+class Part(Gateway):
+    """A gateway as one of several runs at the same time sees it.
+
+    It has a ceiling of its own, and what holds for the whole holds for it: ceiling and limits.
+
+    Args:
+        whole: the gateway.
+        noted: told of each attempt of this part; from any thread.
+    """
+
+    def __init__(self, whole: Gateway, noted: Callable[[Attempt], None]) -> None:
+        vars(self).update(vars(whole))
+        self.meter = whole.meter.part()
+        self._noted = noted
+
+    def close(self) -> None:
+        """Nothing: the connections are those of the whole."""
 
 
 @dataclass(slots=True)

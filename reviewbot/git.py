@@ -37,13 +37,14 @@ _PINNED = {
     "diff.renameLimit": "3000",
     "diff.suppressBlankEmpty": "false",
 }
-_DIFF_OPTIONS = (
-    *("-r", "-z", "--raw", "--numstat", "-p", "--abbrev=64", "--full-index", "-U3", "-M"),
+_PATCH_OPTIONS = (
+    *("-r", "-p", "--abbrev=64", "--full-index", "-U3", "-M"),
     *("--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
     *("--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--ignore-submodules=none"),
     *("--diff-algorithm=myers", "--indent-heuristic", f"-O{os.devnull}"),
     *("--inter-hunk-context=0", "--ws-error-highlight=none"),
 )
+_DIFF_OPTIONS = ("-z", "--raw", "--numstat", *_PATCH_OPTIONS)
 # What git may see of the environment: where things are, not what to run.
 _KEPT = re.compile(
     r"PATH|HOME|XDG_CONFIG_HOME|USER|LOGNAME|SUDO_UID|TMPDIR|TEMP|TMP|SYSTEMROOT|USERPROFILE"
@@ -484,6 +485,11 @@ class Repository:
                 if (process.returncode or 0) > 0:  # else what git could not say is a contradiction
                     errors.seek(0)
                     raise _failure(errors.read())
+
+    def patch(self, base: str, head: str) -> bytes:
+        """The same as a unified diff, in git's own words."""
+        places = self._attributes_of(base)
+        return self._run("diff-tree", *_PATCH_OPTIONS, base, head, "--", places=places)
 
     # --- processes ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from reviewbot.audit import CallLine, Line, Reading
 from reviewbot.errors import UsageError
-from reviewbot.text import visible
+from reviewbot.text import columns, visible
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -106,7 +106,7 @@ def table(reading: Reading, oldest: datetime | None, by: str) -> str:
     rows: list[Sequence[str]] = [(by, *_HEADS)]
     rows += [(visible(name) or "-", *_cells(each)) for name, each in grouped(lines, by).items()]
     rows.append(("all", *_cells(total)))
-    return "\n".join([*_columns(rows), *_remarks(reading, total)]) + "\n"
+    return "\n".join([*columns(rows), *_remarks(reading, total)]) + "\n"
 
 
 def _cells(each: Sum) -> Sequence[str]:
@@ -114,16 +114,6 @@ def _cells(each: Sum) -> Sequence[str]:
     tokens = (each.input_tokens, each.cached_tokens, each.output_tokens)
     mark = "+" if each.unpriced else ""
     return (*(f"{count:,}" for count in (*counts, *tokens)), f"${each.dollars:.4f}{mark}")
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join([first, *others])
 
 
 def _remarks(reading: Reading, total: Sum) -> Iterable[str]:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from reviewbot import books, change, estimate, house, pipeline, reviewing, sarif, selection
 from reviewbot.books import Books
 from reviewbot.change import Change, Span
+from reviewbot.checklists import Checklist
 from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import GatewayError, UsageError
@@ -23,6 +24,7 @@ from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import Request
 from reviewbot.recording import REPLAYED, Record
+from reviewbot.redaction import Redactor
 from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
 from reviewbot.reviewing import Source
@@ -80,6 +82,28 @@ def _replayed(report: Report) -> Report:
     """The report with a word of where its answers come from; of a key nothing is known then."""
     usage = replace(report.usage, budget_left_usd=None)
     return replace(report, usage=usage, warnings=(REPLAYED, *report.warnings))
+
+
+def review_of(
+    change: Change,
+    chosen: Sequence[tuple[Checklist, str]],
+    config: Config,
+    filters: Mapping[str, Sequence[str]],
+    redactor: Redactor,
+) -> Review:
+    """The review of a change: its files selected, and all that is secret taken out.
+
+    Args:
+        change: what is to be reviewed.
+        chosen: the checklists with their models.
+        config: the settings that hold.
+        filters: globs of files, by what they come from.
+        redactor: takes out what must not leave.
+    """
+    never_send = config.redaction.never_send
+    selected = selection.select(change.diff.files, filters, change.attributes, never_send)
+    change, selected, screening = screen(change, selected, redactor)
+    return Review(change, selected, chosen, config, redactor=redactor, screening=screening)
 
 
 def rehearse(wish: Wish, environment: Mapping[str, str], *, keep_messages: bool) -> DryRun:
@@ -151,7 +175,6 @@ class _Gathering:
         return reviewing.opening(environment, self.config, progress, kept)
 
     def review(self, environment: Mapping[str, str]) -> Review:
-        change = self._change()
         filters = {
             "path_filters": self.config.path_filters,
             "--include": self._wish.include,
@@ -159,19 +182,9 @@ class _Gathering:
             "-o": self._own(self._wish.output),
             "audit.path": self._own(self._log),
         }
-        never_send = self.config.redaction.never_send
-        chosen = selection.select(change.diff.files, filters, change.attributes, never_send)
         redactor = house.redactor(self._house, environment)
-        change, chosen, screening = screen(change, chosen, redactor)
-        return Review(
-            change,
-            chosen,
-            self._chosen,
-            self.config,
-            redactor=redactor,
-            screening=screening,
-            hints=self._hints,
-        )
+        made = review_of(self._change(), self._chosen, self.config, filters, redactor)
+        return replace(made, hints=self._hints)
 
     def _own(self, file: Path | None) -> list[str]:
         """The filter that leaves out what an earlier run has written."""

@@ -28,12 +28,17 @@ Told = Callable[[float, str], None]
 
 @dataclass(slots=True)
 class Pass:
-    """What one attempt was let through for: room for its answer, and what is held back for it."""
+    """What one attempt was let through for: room for its answer, and what is held back for it.
+
+    `bound` says what sets that room; `of_whole` is what the whole has let it through for.
+    """
 
     answer_tokens: int
     held: float
     begun: float
     tokens: int
+    bound: str = ""
+    of_whole: Pass | None = None
 
 
 @dataclass(slots=True)
@@ -46,6 +51,7 @@ class Meter:
         limits: what the key may do.
         told: told of each second of a wait: how many are left, and why.
         clock: tells the time in seconds.
+        whole: what this is a part of: each attempt must be let through there, too.
     """
 
     ceiling: float
@@ -53,8 +59,10 @@ class Meter:
     limits: Limits
     told: Told = lambda _seconds, _why: None
     clock: Callable[[], float] = time.monotonic
+    whole: Meter | None = None
     spent: float = 0.0
     lost: float = 0.0
+    refused: bool = False  # something, as it could not be paid for
     _held: float = 0.0
     _running: int = 0
     _minute: deque[Pass] = field(default_factory=deque)
@@ -73,10 +81,31 @@ class Meter:
             BudgetError: it cannot be paid for.
             CallError: it could not be let through before the deadline.
         """
+        given = self._entered(model, input_tokens, answer_tokens, deadline)
+        if self.whole is None:
+            return given
+        try:
+            above = self.whole.enter(model, input_tokens, given.answer_tokens, deadline)
+        except CallError:
+            self.leave(given, None)
+            raise
+        if above.answer_tokens < given.answer_tokens:
+            given.answer_tokens, given.bound = above.answer_tokens, above.bound
+        given.of_whole = above
+        return given
+
+    def part(self) -> Meter:
+        """One for a part of what is counted here, yet without a ceiling of its own."""
+        return Meter(math.inf, "no budget", self.limits, self.told, self.clock, whole=self)
+
+    def _entered(
+        self, model: Model, input_tokens: int, answer_tokens: int, deadline: float
+    ) -> Pass:
         with self._changed:
             while True:
                 room = self._affordable(model, input_tokens, answer_tokens)
                 if room is None and not self._running:
+                    self.refused = True
                     raise BudgetError(f"not sent: over {self.ceiling_words}")
                 wait, why = self._closed(input_tokens + (room or answer_tokens))
                 if room is not None and not why:
@@ -91,6 +120,8 @@ class Meter:
             usage: what it used; None where it got no whole answer.
             begun: whether its answer had begun: then it may have cost all that was held for it.
         """
+        if self.whole and given.of_whole:
+            self.whole.leave(given.of_whole, usage, begun=begun)
         with self._changed:
             self._running -= 1
             self._held -= given.held
@@ -148,7 +179,8 @@ class Meter:
 
     def _opened(self, model: Model, input_tokens: int, answer_tokens: int) -> Pass:
         held = model.worst_price(input_tokens, answer_tokens) or 0.0
-        given = Pass(answer_tokens, held, self.clock(), input_tokens + answer_tokens)
+        tokens = input_tokens + answer_tokens
+        given = Pass(answer_tokens, held, self.clock(), tokens, self.ceiling_words)
         self._running += 1
         self._held += held
         self._minute.append(given)

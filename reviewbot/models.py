@@ -119,8 +119,16 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """The form that an answer is to have: a JSON Schema, by a name."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """One prompt for a model.
+    """One prompt for a model, and the form of its answer.
 
     `purpose` says what it is for, for the books; `answer_tokens` is the room for the answer. After
     `deadline`, by `time.monotonic()`, no further try is made. `opened` is called as soon as the
@@ -131,6 +139,7 @@ class Question:
     model: str
     messages: list[dict[str, Any]]
     purpose: str
+    form: Form
     answer_tokens: int
     deadline: float
     opened: Callable[[], None] = _nothing

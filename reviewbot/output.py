@@ -63,7 +63,7 @@ class Destination:
             self._show(text)
             return
         try:
-            _replace(self.path, text)
+            replace_file(self.path, text)
         except OSError as error:
             self._show(text)
             raise OutputError(
@@ -97,8 +97,12 @@ def show(text: str) -> None:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new text, never a half."""
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old or the new text, never a half.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     target = path.resolve()  # of a link, what it stands for
     if target.exists() and not target.is_file():
         target.write_text(text, "utf-8")  # a device or a pipe cannot be replaced

@@ -14,7 +14,7 @@ from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import BudgetError, GatewayError
 from reviewbot.estimate import Affordable, Budget, PricedRequest
-from reviewbot.gateway import Gateway
+from reviewbot.gateway import Gateway, Part
 from reviewbot.guard import Guarded
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
@@ -41,6 +41,11 @@ def replaying(folder: Path) -> Future[Source]:
     return meanwhile(lambda: Replay(folder))
 
 
+def sharing(gateway: Gateway, books: Books) -> Future[Source]:
+    """The same gateway for several reviews at the same time."""
+    return meanwhile(lambda: Part(gateway, books.noted))
+
+
 def reviewed(
     review: Review,
     environment: Mapping[str, str],
@@ -49,6 +54,7 @@ def reviewed(
     *,
     opened: Future[Source] | None = None,
     record: Record | None = None,
+    option: str = "--budget",
 ) -> Report:
     """Do a review, as far as the budget goes.
 
@@ -59,6 +65,7 @@ def reviewed(
         books: told of each call.
         opened: what `opening` gave, where somebody had other work to do meanwhile.
         record: where prompts and answers are to be written.
+        option: what sets the budget, for people.
 
     Raises:
         UsageError: the environment names no gateway.
@@ -71,19 +78,21 @@ def reviewed(
         with (opened or opening(environment, review.config, progress, books)).result() as gateway:
             if isinstance(gateway, Gateway):
                 gateway.labels = dict(books.labels)
-            return _through(gateway, review, progress, record)
+            return _through(gateway, review, progress, record, option)
     except GatewayError as error:
         if not review.screening.credentials:
             raise
         return pipeline.without_answers(review, error)
 
 
-def _through(gateway: Source, review: Review, progress: Progress, record: Record | None) -> Report:
+def _through(
+    gateway: Source, review: Review, progress: Progress, record: Record | None, option: str
+) -> Report:
     """The review by models, as far as the budget goes."""
-    budget = estimate.budget(review.config.budget, gateway.limits.budget_left)
-    priced = _priced(review, gateway)
-    progress.say(f"{_name(review)}: {estimate.estimate(priced).words()}")
-    divided = estimate.affordable(priced, budget)
+    budget = estimate.budget(review.config.budget, gateway.limits.budget_left, option)
+    requests = priced(review, gateway)
+    progress.say(f"{_name(review)}: {estimate.estimate(requests).words()}")
+    divided = estimate.affordable(requests, budget)
     if divided.unsent:
         review = pipeline.important_first(review)
         divided = estimate.affordable(_sparingly_priced(review, gateway, budget), budget)
@@ -118,9 +127,10 @@ def _asked(gateway: Source, review: Review, record: Record | None) -> Asker:
     return Guarded(Recorder(gateway, record), review.redactor)
 
 
-def _priced(
+def priced(
     review: Review, gateway: Source, batch_tokens: int = LARGEST_BATCH
 ) -> list[PricedRequest]:
+    """The requests of a review, with what they are likely to cost."""
     most = gateway.limits.tokens_per_minute
     prepared = pipeline.prepare(review, gateway.model, most, batch_tokens)
     return list(estimate.priced(prepared, gateway.model))
@@ -129,7 +139,7 @@ def _priced(
 def _sparingly_priced(review: Review, gateway: Source, budget: Budget) -> list[PricedRequest]:
     """In batches so small that the budget is enough for some."""
     models = [gateway.model(name) for _, name in review.chosen]
-    return _priced(review, gateway, estimate.batch_tokens(budget, models))
+    return priced(review, gateway, estimate.batch_tokens(budget, models))
 
 
 class _Advice:

@@ -81,6 +81,17 @@ def dollars(amount: float) -> str:
     return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:.4f}"
 
 
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table: the first column to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *others = (
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join([first, *others]).rstrip()
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
     """The names with commas between them; of very many, how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

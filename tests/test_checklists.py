@@ -55,7 +55,8 @@ def test_all_files_that_are_shipped_are_checklists_or_the_frame() -> None:
     assert set(load({})) == set(ITEMS)
     frame = {name for name in shipped() if name.startswith("_")}
     assert frame == {
-        *("_system.md", "_change.md", "_checklist.md", "_repair.md", "_together.md", "_verify.md")
+        *("_system.md", "_change.md", "_checklist.md", "_repair.md", "_together.md"),
+        *("_verify.md", "_judge.md", "_judge_again.md"),
     }
 
 

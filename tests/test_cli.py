@@ -988,6 +988,7 @@ def test_elsewhere_there_is_no_escape(program: Program, form: str) -> None:
     [
         *(["--help"], ["diff", "--help"], ["ci", "--help"], ["post", "--help"], ["--version"]),
         *(["doctor", "--help"], ["models", "--help"], ["keys", "create", "--help"]),
+        *(["eval", "--help"], ["eval", "run", "--help"], ["eval", "add", "--help"]),
     ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

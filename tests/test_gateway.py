@@ -15,9 +15,9 @@ from fake_gateway import KEY, FakeGateway, Reaction, failed, page, streamed, who
 from reviewbot import gateway as module
 from reviewbot.endpoint import Endpoint, endpoint
 from reviewbot.errors import CallError, GatewayError, UsageError
-from reviewbot.findings import SCHEMA
-from reviewbot.gateway import Gateway
-from reviewbot.models import ANSWER_TOKENS, Limits, Model, Question, Reply, Usage
+from reviewbot.findings import FORM, SCHEMA
+from reviewbot.gateway import Gateway, Part
+from reviewbot.models import ANSWER_TOKENS, Attempt, Limits, Model, Question, Reply, Usage
 
 Opener = Callable[..., Gateway]
 MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
@@ -46,6 +46,7 @@ def ask(gateway: Gateway, *, seconds: float = 20.0, **others: Any) -> Reply:
         "model": "claude-sonnet",
         "messages": MESSAGES,
         "purpose": "security",
+        "form": FORM,
         "answer_tokens": 500,
         "deadline": time.monotonic() + seconds,
     }
@@ -502,3 +503,29 @@ def test_what_the_gateway_says_is_one_short_line_without_controls(
         "the gateway refuses the call (400): a b<U+001B>[31m xxx"
     )
     assert len(caught.value.message) < 250
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def test_a_part_keeps_its_own_books_and_leaves_the_connections_open(
+    fake: FakeGateway, connect: Opener
+) -> None:
+    fake.be_litellm()
+    fake.plan(streamed("{}"))
+    whole = connect()
+    noted: list[Attempt] = []
+    whole.limit_to(1.0, "the budget of all")
+    with Part(whole, noted.append) as part:
+        part.labels = {"run": "one"}
+        part.limit_to(0.5, "its own budget")
+        ask(part)
+    ask(whole)
+    assert [attempt.status for attempt in noted] == ["ok"]
+    assert [part.meter.spent, whole.meter.spent] == pytest.approx([0.00315, 0.0063])
+    assert [call.body["metadata"]["tags"] for call in fake.calls] == [
+        ["run:one", "checklist:security"],
+        ["checklist:security"],
+    ]
+    assert (whole.meter.ceiling, part.meter.ceiling) == (1.0, 0.5)
+    assert (part.limits, len(fake.questions)) == (whole.limits, 2)

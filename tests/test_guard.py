@@ -10,6 +10,7 @@ import pytest
 from builders import token
 
 from reviewbot import checklists
+from reviewbot.findings import FORM
 from reviewbot.guard import Guarded
 from reviewbot.models import Model, Question, Reply, Usage
 from reviewbot.redaction import Redactor, shipped
@@ -39,7 +40,7 @@ def test_no_part_of_a_prompt_is_passed_over() -> None:
         {"role": "system", "content": token()},
         {"role": "user", "content": parts},
     ]
-    guarded.ask(Question("claude-sonnet", messages, "security", 100, time.monotonic()))
+    guarded.ask(Question("claude-sonnet", messages, "security", FORM, 100, time.monotonic()))
     (asked,) = listener.asked
     assert asked.messages == [
         {"role": "system", "content": HIDDEN},

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from builders import comment
 from litellm_proxy import MARKS, Work, administer, blocked, deleted, expired, make_key
 
 from reviewbot.catalogue import Catalogue
@@ -14,6 +15,8 @@ from reviewbot.doctor import examine
 from reviewbot.doctor.case import Request
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import GatewayError
+from reviewbot.evaluation.case import Golden
+from reviewbot.evaluation.judge import judge
 from reviewbot.gateway import Gateway
 from reviewbot.render.diagnosis import Check
 
@@ -38,6 +41,20 @@ def test_an_unknown_model_is_told_apart_by_a_hint(work: Work) -> None:
     with pytest.raises(GatewayError) as caught:
         work.review(make_key(), model="claude-sonet")
     assert "claude-sonnet" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-sonnet", "claude-sonnet-direct", "claude-opus", "gpt-openai", "gemini-flash"]
+)
+def test_a_judge_of_any_family_gives_its_verdicts(work: Work, model: str) -> None:
+    verdicts = [{"finding": 1, "reason": "the same", "problems": [1]}]
+    work.answers(answer={"verdicts": verdicts})
+    place = Endpoint(f"{os.environ['AI_GATEWAY_URL']}/v1", make_key())
+    with Gateway(place, 20.0) as gateway:
+        made = judge([Golden(work.mark)], [comment()], gateway, model, 20.0)
+    assert [each.goldens for each in made.verdicts] == [(0,)]
+    assert (made.usage.calls, len(work.sent)) == (1, 1)
+    assert made.usage.cost_usd
 
 
 # --- the doctor ---------------------------------------------------------------------------------

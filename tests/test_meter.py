@@ -129,6 +129,38 @@ def test_many_threads_never_hold_or_spend_more_than_the_budget(clock: Clock) -> 
     assert meter.spent <= 1.0
 
 
+# --- parts of a whole ---------------------------------------------------------------------------
+
+
+def test_a_part_has_a_ceiling_of_its_own_below_that_of_the_whole(clock: Clock) -> None:
+    whole = metered(clock, 0.18)
+    part, other = whole.part(), whole.part()
+    part.ceiling, part.ceiling_words = 0.06, "its budget"
+    given = part.enter(MODEL, 10_000, 8_000, LATE)
+    assert (given.answer_tokens, given.bound) == (4_000, "its budget")
+    part.leave(given, used(0.06))
+    with pytest.raises(BudgetError, match="over its budget"):
+        part.enter(MODEL, 10_000, 8_000, LATE)
+    assert (part.refused, whole.refused) == (True, False)
+    given = other.enter(MODEL, 10_000, 8_000, LATE)
+    assert (given.answer_tokens, given.bound) == (8_000, "no budget")
+    other.leave(given, used(0.06))
+    given = other.enter(MODEL, 10_000, 8_000, LATE)
+    assert (given.answer_tokens, given.bound) == (4_000, "the budget")
+    other.leave(given, None, begun=True)
+    assert [whole.spent, whole.lost] == pytest.approx([0.18, 0.06])
+    with pytest.raises(BudgetError, match="over the budget"):
+        other.enter(MODEL, 10_000, 8_000, LATE)
+    assert (whole.refused, other.refused) == (True, False)
+
+
+def test_the_limits_hold_for_all_parts_together(clock: Clock) -> None:
+    whole = metered(clock, requests_per_minute=2)
+    begun = [entered(whole.part()).begun for _ in range(3)]
+    assert begun == [0.0, 0.0, 0.0]  # each by itself
+    assert [given.begun for given in whole._minute] == [MINUTE]
+
+
 # --- limits of the key --------------------------------------------------------------------------
 
 

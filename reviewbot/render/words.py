@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from reviewbot.anchors import Comment
 from reviewbot.findings import Severity, Status
 from reviewbot.merging import SAME
-from reviewbot.report import Coverage, Report
+from reviewbot.report import Coverage, Report, TotalUsage
 from reviewbot.text import listed, plural, visible
 
 TICKS = {
@@ -86,14 +86,18 @@ def usage(report: Report) -> str:
     used = report.usage
     if not used.calls:
         return "no answered call" if report.status == "failed" else "no call to the model"
-    cached = used.cached_tokens / used.input_tokens if used.input_tokens else 0.0
-    cost = f"${used.cost_usd:.4f}" if used.cost_usd is not None else "price unknown"
     left = used.budget_left_usd
     on_the_key = "" if left is None else f", ${left:.2f} left on the key"
+    return f"{taken(used)}, {used.seconds:.1f} s{on_the_key}"
+
+
+def taken(used: TotalUsage) -> str:
+    """Calls, tokens, cached share and dollars."""
+    cached = used.cached_tokens / used.input_tokens if used.input_tokens else 0.0
+    cost = f"${used.cost_usd:.4f}" if used.cost_usd is not None else "price unknown"
     return (
         f"{plural(used.calls, 'call')} ({', '.join(used.models)}), "
-        f"{used.input_tokens:,} tokens in ({cached:.0%} cached), {used.output_tokens:,} out, "
-        f"{cost}, {used.seconds:.1f} s{on_the_key}"
+        f"{used.input_tokens:,} tokens in ({cached:.0%} cached), {used.output_tokens:,} out, {cost}"
     )
 
 

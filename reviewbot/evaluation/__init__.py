@@ -1,0 +1,1 @@
+"""How good the reviews are: changes with known problems are reviewed, and a model judges."""
