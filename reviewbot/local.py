@@ -24,6 +24,7 @@ from reviewbot.progress import Progress
 from reviewbot.prompt import Request
 from reviewbot.recording import REPLAYED, Record
 from reviewbot.render.dry_run import DryRun
+from reviewbot.related import survey
 from reviewbot.report import Report
 from reviewbot.reviewing import Source
 from reviewbot.screening import screen
@@ -162,7 +163,13 @@ class _Gathering:
         redactor = house.redactor(self._house, environment)
         change, chosen, screening = screen(change, chosen, redactor)
         return Review(
-            change, chosen, self._chosen, self.config, redactor=redactor, screening=screening
+            change,
+            chosen,
+            self._chosen,
+            self.config,
+            redactor=redactor,
+            screening=screening,
+            elsewhere=survey(change, chosen) if self._chosen and self.config.context_tokens else None,
         )
 
     def _own(self, file: Path | None) -> list[str]:

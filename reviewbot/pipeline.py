@@ -28,6 +28,7 @@ from reviewbot.prompt import (
     requests,
 )
 from reviewbot.redaction import Redactor, shipped
+from reviewbot.related import Elsewhere
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -50,7 +51,8 @@ class Review:
     """What is to be done: a change, the files chosen of it, the checklists with their models.
 
     `scope` says what of it is new since an earlier review. `redactor` takes out what must not
-    leave, `screening` is what it has found in the change. Without checklists, no model is asked.
+    leave, `screening` is what it has found in the change. `elsewhere` is the code around it that
+    is shown too. Without checklists, no model is asked.
     """
 
     change: Change
@@ -60,6 +62,7 @@ class Review:
     scope: Scope = field(default_factory=everything)
     redactor: Redactor = field(default_factory=lambda: Redactor(shipped()))
     screening: Screening = field(default_factory=Screening)
+    elsewhere: Elsewhere | None = None
 
     @property
     def readable(self) -> tuple[FileDiff, ...]:
@@ -108,6 +111,7 @@ def prepare(
         background,
         Room(window, answer, review.config.context_tokens, batch_tokens),
         review.change.lines,
+        elsewhere=review.elsewhere.text if review.elsewhere else None,
         together=review.config.effort == "low",
     )
 

@@ -32,6 +32,11 @@ GUIDE_TOKENS = 4_000  # of the team's own documents
 INTENT_TOKENS = 1_500  # of what the authors say of their change
 OVERVIEW_LINES = 200
 
+ELSEWHERE_SHARE = 2  # of the context's tokens, one in so many is kept for code elsewhere
+
+# The rows that a batch shows, by path and number, each as its sign and its text.
+Shown = Mapping[str, Mapping[int, str]]
+
 # Rows that say which hunks follow: they have no tab, so no line of code can look like one.
 REVIEWED, NEW = "[reviewed before]", "[new]"
 
@@ -143,6 +148,7 @@ def requests(
     room: Room,
     head: Callable[[FileDiff], Sequence[str]],
     *,
+    elsewhere: Callable[[Shown, int], str] | None = None,
     together: bool = False,
 ) -> Iterator[Request]:
     """All requests for a change, batch by batch; nothing is kept of a batch that was given out.
@@ -153,6 +159,7 @@ def requests(
         background: what else belongs into the prompt.
         room: what fits into one call.
         head: gives the lines of a file's new version, empty where they cannot be had.
+        elsewhere: gives the code of other places to show with a batch, in at most so many tokens.
         together: whether all checklists of a model are asked in one call.
 
     Raises:
@@ -169,17 +176,22 @@ def requests(
     longest = frame(
         advice=_listed(background.advice),
         change=fenced("change", ""),
+        elsewhere=fenced("elsewhere", "") if elsewhere else "",
         reviewed=background.scope.since is not None,
     )
     tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
     fixed = sum(map(tokens, (system, longest)))
     fixed += sum(tasks) if together else max(tasks, default=0)
     space = _space(room, fixed)
-    batches = _batches(files, background.scope, space, min(room.context, space // 2), head)
-    for number, batch in enumerate(batches):
+    around = min(room.context, space // 2)
+    kept = around // ELSEWHERE_SHARE if elsewhere else 0
+    batches = _batches(files, background.scope, space - kept, around - kept, head)
+    for number, (batch, used) in enumerate(batches):
+        shown = elsewhere(_shown(batch), min(around - used, space - _size(batch))) if elsewhere and kept else ""
         change = frame(
             advice=_advice(background.advice, batch),
             change=fenced("change", "\n\n".join(piece.text for piece in batch)),
+            elsewhere=fenced("elsewhere", shown) if shown else "",
             reviewed=any(piece.reviewed for piece in batch),
         )
         paths = tuple(dict.fromkeys(piece.path for piece in batch))
@@ -315,13 +327,16 @@ def _batches(
     space: int,
     context_space: int,
     head: Callable[[FileDiff], Sequence[str]],
-) -> Iterator[list[_Piece]]:
-    """Fill batches with files in their order; a file that is too big for one goes into several."""
+) -> Iterator[tuple[list[_Piece], int]]:
+    """Fill batches with files in their order; a file that is too big for one goes into several.
+
+    Each comes with the tokens of context in it.
+    """
     batch: list[_Piece] = []
     used = context_used = 0
     for file in files:
         if batch and used + len(file.patch) // BYTES_PER_TOKEN > space:
-            yield batch
+            yield batch, context_used
             batch, used, context_used = [], 0, 0
         hunks = list(file.hunks())
         lines = head(file)
@@ -332,12 +347,27 @@ def _batches(
         segments = _segments(hunks, marks, [number for number, _ in blocks], lines)
         for piece in _pieces(file, segments, space):
             if batch and used + piece.size > space:
-                yield batch
+                yield batch, context_used
                 batch, used, context_used = [], 0, own_context
             batch.append(piece)
             used += piece.size
     if batch:
-        yield batch
+        yield batch, context_used
+
+
+def _size(batch: Iterable[_Piece]) -> int:
+    return sum(piece.size for piece in batch)
+
+
+def _shown(batch: Iterable[_Piece]) -> Shown:
+    """The rows of a batch that have a number."""
+    shown: dict[str, dict[int, str]] = {}
+    for piece in batch:
+        rows = (text.partition("\t") for text in piece.text.split("\n"))
+        shown.setdefault(piece.path, {}).update(
+            (int(number), text) for number, _, text in rows if text and number.isdecimal()
+        )
+    return shown
 
 
 def _pieces(file: FileDiff, segments: list[list[str]], space: int) -> Iterator[_Piece]:
@@ -430,10 +460,10 @@ def _segments(
     rows = [
         (number, row)
         for number, line in shown
-        for row in (marks.get(line), _row(line.new, line.kind, line.text))
+        for row in (marks.get(line), row(line.new, line.kind, line.text))
         if row is not None
     ]
-    rows += [(number, _row(number, " ", lines[number - 1])) for number in around]
+    rows += [(number, row(number, " ", lines[number - 1])) for number in around]
     rows.sort(key=lambda row: row[0])  # keeps a hunk's own order: its removed lines share a number
     segments: list[list[str]] = []
     end = 0
@@ -447,5 +477,6 @@ def _segments(
     return segments
 
 
-def _row(number: int | None, kind: str, text: str) -> str:
+def row(number: int | None, kind: str, text: str) -> str:
+    """A line as it is shown: its number in the new version, a tab, its sign, its text."""
     return f"{number or ''}\t{kind}{visible(text)}"
