@@ -135,7 +135,7 @@ class Oracle:
             at = at.parent
         return self._in_module(self.modules[scope.path], name)
 
-    def _known(self, at: Scope, name: str) -> Scope | str | None:
+    def _known(self, at: Scope, name: str, depth: int = 9) -> Scope | str | None:
         known = at.names[name]
         if isinstance(known, Scope) or known is None:
             return known
@@ -146,11 +146,11 @@ class Oracle:
         sub = self._module(at.path, f"{module}.{rest[0]}".strip("."), level)
         if sub:
             return sub
-        return self._in_module(found, rest[0]) if found else "foreign"
+        return self._in_module(found, rest[0], depth - 1) if found else "foreign"
 
     def _in_module(self, module: Scope, name: str, depth: int = 9) -> Scope | str | None:
         if name in module.names and depth:
-            return self._known(module, name)
+            return self._known(module, name, depth)
         for bound, star in module.names.items():
             if bound == "*" and depth:
                 source = self._module(module.path, star[1], star[2])  # type: ignore[index]

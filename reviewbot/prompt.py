@@ -460,10 +460,10 @@ def _segments(
     rows = [
         (number, row)
         for number, line in shown
-        for row in (marks.get(line), row(line.new, line.kind, line.text))
+        for row in (marks.get(line), row_of(line.new, line.kind, line.text))
         if row is not None
     ]
-    rows += [(number, row(number, " ", lines[number - 1])) for number in around]
+    rows += [(number, row_of(number, " ", lines[number - 1])) for number in around]
     rows.sort(key=lambda row: row[0])  # keeps a hunk's own order: its removed lines share a number
     segments: list[list[str]] = []
     end = 0
@@ -477,6 +477,6 @@ def _segments(
     return segments
 
 
-def row(number: int | None, kind: str, text: str) -> str:
+def row_of(number: int | None, kind: str, text: str) -> str:
     """A line as it is shown: its number in the new version, a tab, its sign, its text."""
     return f"{number or ''}\t{kind}{visible(text)}"

@@ -20,7 +20,7 @@ from reviewbot.change import Change, Tree
 from reviewbot.diff import ADDED, CONTEXT, REMOVED, FileDiff, Hunk
 from reviewbot.git import Blob
 from reviewbot.languages import Language, language
-from reviewbot.prompt import Shown, row, tokens
+from reviewbot.prompt import Shown, row_of, tokens
 from reviewbot.selection import LONGEST_LINES, Selection
 from reviewbot.symbols import FUNCTION, TYPE, Definition, Use, definitions, imports, uses
 from reviewbot.text import plural, visible
@@ -507,7 +507,7 @@ class Elsewhere:
 
     def _cost(self, step: _Step, lines: set[int], *, new: bool) -> int:
         texts = self._file(step.path).lines
-        size = sum(tokens(row(number, CONTEXT, texts[number - 1])) + 3 for number in lines)
+        size = sum(tokens(row_of(number, CONTEXT, texts[number - 1])) + 3 for number in lines)
         return size + tokens(f"## {visible(step.path)} (, {step.why})\n\n") * (1 + new)
 
     def _part(self, path: str, chosen: _Chosen) -> str:
@@ -517,7 +517,7 @@ class Elsewhere:
         for number in sorted(chosen.lines):
             if number > end + 1:
                 rows.append("...")
-            rows.append(row(number, CONTEXT, texts[number - 1]))
+            rows.append(row_of(number, CONTEXT, texts[number - 1]))
             end = number
         whys = list(chosen.whys)
         more = f" and {len(whys) - MOST_NAMES} more" if len(whys) > MOST_NAMES else ""
