@@ -291,9 +291,11 @@ def measure(old: Path, new: Path) -> None:
                         if not found:
                             missing.append((path, line, kind, places[:3]))
         more = sum(map(prompt.tokens, texts)) / len(texts)
-        less = sum(map(prompt.tokens, bare)) / len(bare)
+        less = sum(map(prompt.tokens, bare)) / len(texts)
+        extra = sum(prompt.tokens(text.partition(ELSEWHERE)[2]) for text in texts) / len(texts)
         print(
-            f"{new.name:<28} batches {len(texts):2} tokens {less:7,.0f} -> {more:7,.0f}"
+            f"{new.name:<24} batches {len(bare)} -> {len(texts)}; tokens a batch: change {less:,.0f}, "
+            f"around {more - extra - less:,.0f}, elsewhere {extra:,.0f};"
             f"  search {searching * 1000:5.0f} ms, prompts {writing * 1000:6.0f} ms"
         )
         for kind, (total, found, before) in sorted(counts.items()):
@@ -303,11 +305,12 @@ def measure(old: Path, new: Path) -> None:
 
 
 LISTED = 0
+ELSEWHERE = "# Code elsewhere that the change touches"
 
 
 def rows_of(text: str) -> set[Place]:
     """The places of the rows that are not from elsewhere."""
-    return shown(text.partition("# Code elsewhere that the change touches")[0])[0]
+    return shown(text.partition(ELSEWHERE)[0])[0]
 
 
 def unpack(source: Path, place: Path) -> None:

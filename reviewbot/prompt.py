@@ -32,7 +32,7 @@ GUIDE_TOKENS = 4_000  # of the team's own documents
 INTENT_TOKENS = 1_500  # of what the authors say of their change
 OVERVIEW_LINES = 200
 
-ELSEWHERE_SHARE = 2  # of the context's tokens, one in so many is kept for code elsewhere
+ELSEWHERE_SHARE = 4  # of the context's tokens, one in so many is kept for code elsewhere
 
 # The rows that a batch shows, by path and number, each as its sign and its text.
 Shown = Mapping[str, Mapping[int, str]]

@@ -23,16 +23,17 @@ from reviewbot.languages import Language, language
 from reviewbot.prompt import Shown, row_of, tokens
 from reviewbot.selection import LONGEST_LINES, Selection
 from reviewbot.symbols import FUNCTION, TYPE, Definition, Use, definitions, imports, uses
-from reviewbot.text import plural, visible
+from reviewbot.text import listed, plural, visible
 
 MOST_READ = 32_000_000  # bytes of all files that are searched; the nearest to the change go first
 LARGEST_FILE = 400_000  # bytes
 MOST_CHANGED = 200  # names whose uses are looked for
 MOST_MENTIONS = 4  # of one name in one file
-MOST_FILES = 8  # in which the uses of one name are shown
+MOST_FILES, FEW_FILES = 8, 2  # in which uses of a name are shown: a new head, or a new body only
 MOST_MEANT = 3  # definitions that one use may mean
 CERTAIN = 2  # a score from which a definition is not one of many
 
+MODEST = 8_000  # tokens; to a larger change there may be as much of this as there is of the change
 SMALL = 25  # lines; of a definition that is shown whole
 HEAD = 10  # lines; of a larger one
 SIGNATURE = 8  # lines, at most
@@ -42,7 +43,20 @@ MOST_NAMES = 6  # said in a heading
 
 _ITSELF = frozenset(("self", "this", "cls", "super", "Self", "static", "parent", "base", "?"))
 _MAKERS = frozenset(("__init__", "__new__", "constructor", "initialize", "__construct", "init"))
+_STUBS = (".pyi", ".d.ts")
 _INDEXES = frozenset(("__init__", "index", "mod", "lib", "main"))
+# Methods of every language's own types: by their name alone, nobody knows whose.
+_EVERYWHERE = frozenset(
+    """
+    add all any append apply build call clear close contains copy count create decode default delete
+    each encode end equals error execute exists extend filter find first flush forEach format get
+    getattr group has hash index info init insert invoke is isEmpty items iter join keys last len
+    length list load log lower main make map match max min name new next of open parse pop print push
+    put read reduce remove replace reset reverse run save search send set setdefault size slice sort
+    split start startswith stop strip sub sum test then toString trim update upper value values warn
+    write
+    """.split()
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -99,6 +113,7 @@ class _Changed:
     name: str
     path: str
     owner: str
+    kind: str
     rank: int
     deleted: bool
 
@@ -117,7 +132,8 @@ def _changed(change: Change, selection: Selection) -> dict[str, _Changed]:
             name = each.owner if each.name in _MAKERS else each.name
             if len(name) > 2 and not name.startswith("__") and name not in found:
                 found[name] = _Changed(
-                    name, visible(file.path), each.owner, rank, file.status == "D"
+                    *(name, visible(file.path), each.owner, each.kind),
+                    *(rank, file.status == "D"),
                 )
     return dict(list(found.items())[:MOST_CHANGED])
 
@@ -135,6 +151,8 @@ def _redefined(
     parents, _ = context.outline(lines)
     for number, line in numbered(hunks):
         index = min(number, len(lines)) - 1 if line.kind != CONTEXT else -1
+        if index in there and line.kind == REMOVED:  # it stood above this definition, not in it
+            index = -1
         while index >= 0 and index not in there:
             index = parents[index]
         if index >= 0:
@@ -161,6 +179,7 @@ class _Findings:
         self.definitions: dict[str, list[Definition]] = defaultdict(list)
         self.by_path: dict[str, list[Definition]] = {}
         self.imports: dict[str, Mapping[str, frozenset[str]]] = {}
+        self.bases: dict[str, frozenset[str]] = {}
         self.mentions: dict[str, list[_Mention]] = defaultdict(list)
         self.stems: set[str] = set()
 
@@ -175,10 +194,17 @@ class _Findings:
             self.definitions[each.name].append(each)
         self.stems.update(_places(path))
         self.imports[path] = imports(text)
+        lines = text.split("\n")
+        heads = (lines[each.line - 1] for each in found if each.kind == TYPE)
+        self.bases[path] = frozenset(_WORD.findall(" ".join(heads)))
         named = self.changed.keys() & set(_WORD.findall(text)) if self.changed else ()
         for name in sorted(named):
             own = {each.line for each in found if each.name == name}
             self.mentions[name] += self._mentions(name, path, text, spoken, own)
+
+    def place(self, path: str, spoken: Language) -> _Place:
+        """Where names stand that a file uses."""
+        return _Place(path, spoken, self.imports.get(path, {}), self.bases.get(path, frozenset()))
 
     def _mentions(
         self, name: str, path: str, text: str, spoken: Language, own: set[int]
@@ -189,9 +215,17 @@ class _Findings:
         lines = [
             number
             for number, line in enumerate(text.split("\n"), 1)
-            if name in line and number not in own and any(u.name == name for u in uses(line, spoken))
+            if name in line and number not in own and _names(changed, line, spoken)
         ]
         return [_Mention(path, line, near) for line in lines[:MOST_MENTIONS]]
+
+
+def _names(changed: _Changed, line: str, spoken: Language) -> bool:
+    """Whether a line uses this name; an argument or a variable may be named like a function."""
+    return any(
+        use.name == changed.name and (use.called or use.receiver or changed.kind != FUNCTION)
+        for use in uses(line, spoken)
+    )
 
 
 def _places(path: str) -> tuple[str, ...]:
@@ -215,6 +249,7 @@ class _Place:
     path: str
     spoken: Language
     imports: Mapping[str, frozenset[str]]
+    bases: frozenset[str]
 
     def score(self, use: Use, meant: Definition) -> int:
         """How much speaks for this definition; below 0 it cannot be meant."""
@@ -230,9 +265,13 @@ class _Place:
     def _of_itself(self, use: Use, meant: Definition, *, same: bool) -> int:
         if not meant.owner:
             return -1
-        if use.receiver != "?" and (same or meant.owner in self.imports):
-            return 4 if same else 3
-        return 1 if use.called else -1
+        if use.receiver != "?" and (same or meant.owner in self.bases):
+            return 4 if same == (use.receiver != "super") else 3
+        return self._by_name(use)
+
+    def _by_name(self, use: Use) -> int:
+        """Nothing but the name speaks for it."""
+        return 1 if use.called and use.name not in _EVERYWHERE else -1
 
     def _of_receiver(self, use: Use, meant: Definition) -> int:
         receiver, owner = _plain(use.receiver), _plain(meant.owner)
@@ -241,12 +280,14 @@ class _Place:
         if owner == receiver:
             return 4
         if not owner:
-            return 4 if {use.receiver, *known} & set(places) else -1
-        if len(receiver) > 2 and (owner.endswith(receiver) or receiver.endswith(owner)):
+            modules = {use.receiver, *known}
+            inside = modules & set(PurePosixPath(meant.path).parts)
+            return 4 if modules & set(places) else 2 if inside else -1
+        if len(receiver) > 2 and (receiver in owner or owner in receiver):
             return 3
         if known & set(places):
             return 2
-        return 1 if use.called and not known else -1
+        return self._by_name(use) if not known else -1
 
     def _alone(self, use: Use, meant: Definition, *, same: bool) -> int:
         if meant.owner and not self.spoken.methods and not meant.local:
@@ -284,13 +325,16 @@ class _Wanted:
 # --- what is shown -------------------------------------------------------------------------------
 
 
+_Why = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Lines to show if there is room for all of them, and why."""
+    """Lines to show if there is room for all of them, and why: what they do, to which name."""
 
     path: str
     lines: tuple[range, ...]
-    why: str
+    why: _Why
 
 
 @dataclass(slots=True)
@@ -298,7 +342,7 @@ class _Chosen:
     """What is shown of one file."""
 
     lines: set[int] = field(default_factory=set)
-    whys: dict[str, None] = field(default_factory=dict)
+    whys: dict[_Why, None] = field(default_factory=dict)
 
 
 class _File:
@@ -368,10 +412,10 @@ class Elsewhere:
             budget: tokens.
         """
         wanted = self._wanted(shown)
-        uses_of = list(self._callers(shown))
+        budget = min(budget, max(MODEST, sum(map(tokens, _texts(shown)))))
         steps = [
             *(self._signature(each) for each in wanted),
-            *uses_of,
+            *self._callers(shown),
             *(self._body(each) for each in wanted),
             *self._tests(shown),
         ]
@@ -384,7 +428,7 @@ class Elsewhere:
             spoken = language(path)
             if spoken is None:
                 continue
-            at = _Place(path, spoken, self._found.imports.get(path, {}))
+            at = self._found.place(path, spoken)
             counts: dict[Use, int] = defaultdict(int)
             for text in rows.values():
                 for use in uses(text[1:], spoken) if text[0] == ADDED else ():
@@ -406,11 +450,12 @@ class Elsewhere:
         ]
         if not scored or self._is_foreign(use, at):
             return []
-        best = max(score for score, _ in scored)
-        likely = [(score, each) for score, each in scored if score == best]
+        real = [(score, each) for score, each in scored if not each.path.endswith(_STUBS)] or scored
+        best = max(score for score, _ in real)
+        likely = [(score, each) for score, each in real if score == best]
         if best < CERTAIN and len(likely) > MOST_MEANT:
             return []
-        likely.sort(key=lambda each: (-_common(each[1].path, at.path), each[1].path, each[1].line))
+        likely.sort(key=lambda each: (-_common(each[1].path, at.path), each[1].path, -each[1].line))
         return likely[:MOST_MEANT]
 
     def _is_foreign(self, use: Use, at: _Place) -> bool:
@@ -430,12 +475,12 @@ class Elsewhere:
                 for each in self._found.by_path[meant.path]
                 if each.owner == meant.name and each.name in _MAKERS and each.kind == FUNCTION
             ]
-        return _Step(meant.path, tuple(lines), f"defines `{meant.name}`")
+        return _Step(meant.path, tuple(lines), ("defines", meant.name))
 
     def _body(self, wanted: _Wanted) -> _Step:
         meant = wanted.meant
         lines = self._file(meant.path).body(meant.line, of_type=meant.kind == TYPE)
-        return _Step(meant.path, tuple(lines), f"defines `{meant.name}`")
+        return _Step(meant.path, tuple(lines), ("defines", meant.name))
 
     def _callers(self, shown: Shown) -> Iterator[_Step]:
         """Lines that use what the batch removes or changes."""
@@ -451,12 +496,13 @@ class Elsewhere:
                 if (mention.near or alone) and mention.line not in shown.get(mention.path, {})
             ]
             mentions.sort(key=lambda at: (not at.near, -_common(at.path, each.path), at.path, at.line))
-            paths = list(dict.fromkeys(mention.path for mention in mentions))[:MOST_FILES]
+            paths = list(dict.fromkeys(mention.path for mention in mentions))
+            paths = paths[: MOST_FILES if each.rank == 0 else FEW_FILES]
             for mention in mentions:
                 if mention.path in paths:
                     around = range(max(mention.line - MARGIN, 1), mention.line + MARGIN + 1)
                     lines = (around, *self._file(mention.path).headers(mention.line))
-                    yield _Step(mention.path, lines, f"uses `{each.name}`")
+                    yield _Step(mention.path, lines, ("uses", each.name))
 
     def _tests(self, shown: Shown) -> Iterator[_Step]:
         """What the tests beside the batch's files are called."""
@@ -466,32 +512,32 @@ class Elsewhere:
             name = _tested(path, stem)
             if name and _plain(name) in tested and path not in shown:
                 lines = tuple(range(each.line, each.line + 1) for each in found[:MOST_MEMBERS])
-                yield _Step(path, lines, f"tests `{tested[_plain(name)]}`")
+                yield _Step(path, lines, ("tests", tested[_plain(name)]))
 
     # --- what fits -------------------------------------------------------------------------------
 
     def _fitting(self, steps: Iterable[_Step], shown: Shown, budget: int) -> str:
         chosen: dict[str, _Chosen] = {}
-        left_out: dict[str, None] = {}
-        budget -= tokens("... 999,999 more left out")
+        left_out: dict[tuple[str, _Why], None] = {}
+        budget -= tokens("... and 999,999 more places, left out")
         for step in steps:
             lines = self._new(step, shown, chosen)
             if not lines:
                 continue
             cost = self._cost(step, lines, new=step.path not in chosen)
             if cost > budget:
-                left_out[f"{step.path} {step.why}"] = None
+                left_out[step.path, step.why] = None
                 continue
             budget -= cost
             into = chosen.setdefault(step.path, _Chosen())
             into.lines |= lines
             into.whys[step.why] = None
         missing = [
-            each for each in left_out if not any(f"{p} {w}" == each for p, c in chosen.items() for w in c.whys)
+            why for path, why in left_out if path not in chosen or why not in chosen[path].whys
         ]
         parts = [self._part(path, each) for path, each in chosen.items()]
         if parts and missing:
-            parts.append(f"... {plural(len(missing), 'more')} left out")
+            parts.append(f"... and {plural(len(missing), 'more place')}, left out")
         return "\n\n".join(parts)
 
     def _new(self, step: _Step, shown: Shown, chosen: Mapping[str, _Chosen]) -> set[int]:
@@ -508,7 +554,8 @@ class Elsewhere:
     def _cost(self, step: _Step, lines: set[int], *, new: bool) -> int:
         texts = self._file(step.path).lines
         size = sum(tokens(row_of(number, CONTEXT, texts[number - 1])) + 3 for number in lines)
-        return size + tokens(f"## {visible(step.path)} (, {step.why})\n\n") * (1 + new)
+        words = tokens(f"{step.why}, ") + (tokens(f"## {step.path} ()\n\n") if new else 0)
+        return size + words
 
     def _part(self, path: str, chosen: _Chosen) -> str:
         texts = self._file(path).lines
@@ -519,9 +566,12 @@ class Elsewhere:
                 rows.append("...")
             rows.append(row_of(number, CONTEXT, texts[number - 1]))
             end = number
-        whys = list(chosen.whys)
-        more = f" and {len(whys) - MOST_NAMES} more" if len(whys) > MOST_NAMES else ""
-        return "\n".join([f"## {visible(path)} ({', '.join(whys[:MOST_NAMES])}{more})", *rows])
+        return "\n".join([f"## {path} ({_said(chosen.whys)})", *rows])
+
+
+def _texts(shown: Shown) -> Iterator[str]:
+    for rows in shown.values():
+        yield from rows.values()
 
 
 def _is_shown(meant: Definition, shown: Shown) -> bool:
@@ -536,7 +586,12 @@ def _common(path: str, other: str) -> int:
     )
 
 
-_TEST = re.compile(r"tests?_|_tests?|_?spec|tests?", re.IGNORECASE)
+def _said(whys: Iterable[_Why]) -> str:
+    """`defines a, b; uses c`, with what is too much only counted."""
+    names: dict[str, list[str]] = {}
+    for what, name in whys:
+        names.setdefault(what, []).append(f"`{visible(name)}`")
+    return "; ".join(f"{what} {listed(each, MOST_NAMES)}" for what, each in names.items())
 
 
 def _tested(path: str, stem: str) -> str:

@@ -129,6 +129,9 @@ def _linked(tokens: list[tuple[str, str]], index: int) -> bool:
 def _receiver(tokens: list[tuple[str, str]], index: int) -> str:
     if not _linked(tokens, index):
         return ""
+    before = [text for text, _ in tokens[max(index - 4, 0) : index - 1]]
+    if before == ["super", "(", ")"]:
+        return "super"
     if index > 1 and tokens[index - 2][1] == "word":
         return tokens[index - 2][0]
     return "?"
