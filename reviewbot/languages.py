@@ -91,14 +91,11 @@ _C = _pattern(
     r"(?:typedef[ \t]+)?(?:enum[ \t]+)?(?:class|struct|enum|union|namespace)[ \t]+"
     r"(?P<type>\w+)(?=[^;\n]*\n)",
     rf"{_TYPED}(?:(?P<owner>\w+)::)?(?!{_STATEMENTS})(?P<function>~?\w++)[ \t]*+\((?=[^;\n]*+\n)",
-    rf"{_TOP}(?:(?P<owner2>\w+)::)?(?!{_STATEMENTS})(?P<function2>[^\W\d]\w*+)[ \t]*+\((?=[^;\n]*+\n)",
+    rf"{_TOP}(?:(?P<owner2>\w+)::)?(?!{_STATEMENTS})(?P<function2>[^\W\d]\w*+)"
+    r"[ \t]*+\((?=[^;\n]*+\n)",
 )
-_KOTLIN = _pattern(
-    _function("fun"), _type("class|interface|object|typealias"), _value("val|var")
-)
-_SCALA = _pattern(
-    _function("def"), _type("class|object|trait|enum|type"), _value("val|var|given")
-)
+_KOTLIN = _pattern(_function("fun"), _type("class|interface|object|typealias"), _value("val|var"))
+_SCALA = _pattern(_function("def"), _type("class|object|trait|enum|type"), _value("val|var|given"))
 _SWIFT = _pattern(
     _function("func"),
     _type("class|struct|enum|protocol|actor|typealias"),

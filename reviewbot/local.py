@@ -23,8 +23,8 @@ from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import Request
 from reviewbot.recording import REPLAYED, Record
-from reviewbot.render.dry_run import DryRun
 from reviewbot.related import survey
+from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
 from reviewbot.reviewing import Source
 from reviewbot.screening import screen
@@ -169,7 +169,9 @@ class _Gathering:
             self.config,
             redactor=redactor,
             screening=screening,
-            elsewhere=survey(change, chosen) if self._chosen and self.config.context_tokens else None,
+            elsewhere=survey(change, chosen)
+            if self._chosen and self.config.context_tokens
+            else None,
         )
 
     def _own(self, file: Path | None) -> list[str]:

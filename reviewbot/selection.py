@@ -201,14 +201,13 @@ def select(
         else:
             chosen.append(file)
 
-    def beside(
-        paths: Sequence[str], attributes: Mapping[tuple[str, str], str]
-    ) -> list[str]:
-        barred = (secret.match_file, *(rule.bars for _, rule in named_filters))
+    def beside(paths: Sequence[str], attributes: Mapping[tuple[str, str], str]) -> list[str]:
         return [
             path
             for path in paths
-            if not (any(bars(path) for bars in barred) or _kind(path, attributes))
+            if not secret.match_file(path)
+            and not any(rule.bars(path) for _, rule in named_filters)
+            and not _kind(path, attributes)
         ]
 
     return Selection(tuple(chosen), tuple(skipped), beside)

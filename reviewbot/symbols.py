@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from reviewbot.languages import Language
 
 FUNCTION, TYPE, VALUE, SCOPE = "function", "type", "value", "scope"
+MAKERS = frozenset(("__init__", "__new__", "constructor", "initialize", "__construct", "init"))
+
+MOST_IMPORTS = 300  # statements of one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +71,22 @@ def definitions(text: str, path: str, language: Language) -> Iterator[Definition
 # --- imports -------------------------------------------------------------------------------------
 
 _IMPORT = re.compile(
-    r"^[ \t]*+(?:(?:from|import|use|using|require|require_once|require_relative|include|load|source)"
-    r"\b|#[ \t]*(?:include|import)\b|export\b[^\n(]{0,200}\bfrom\b"
+    r"^[ \t]*+(?:(?:from|import|use|using|require(?:_once|_relative)?|include|load|source)\b"
+    r"|#[ \t]*(?:include|import)\b|export\b[^\n(]{0,200}\bfrom\b"
     r"|(?:const|let|var)\b[^=\n]{0,200}=[ \t]*(?:await[ \t]+)?(?:require|import)\b)"
-    r"[^\n({]*+(?:\([^)]{0,4000}\)|\{[^}]{0,4000}\})?[^\n]*+",
+    r"[^\n({]*+(?:\([^)]{0,1000}\)|\{[^}]{0,1000}\})?[^\n]*+",
     re.MULTILINE,
 )
 _NAME = re.compile(r"[^\W\d]\w*|\*")
-_IMPORT_WORDS = frozenset("as const export from import include let require use using var".split())
+_IMPORT_WORDS = frozenset(
+    ("as", "const", "export", "from", "import", "include", "let", "require", "use", "using", "var")
+)
 
 
 def imports(text: str) -> Mapping[str, frozenset[str]]:
     """Each name in a file's import statements, with all names of its statements."""
     found: dict[str, frozenset[str]] = {}
-    for match in _IMPORT.finditer(text):
+    for match in islice(_IMPORT.finditer(text), MOST_IMPORTS):
         names = frozenset(_NAME.findall(match[0])) - _IMPORT_WORDS
         for name in names:
             found[name] = found.get(name, frozenset()) | names
@@ -90,22 +96,22 @@ def imports(text: str) -> Mapping[str, frozenset[str]]:
 # --- uses ----------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
-    r"\"(?:[^\"\\\n{]|\\.)*+\"|'(?:[^'\\\n{]|\\.)*+'"  # strings, which name nothing without a brace
+    # Strings, which use nothing: all but those with a brace, that code may stand in.
+    r"\"(?:[^\"\\\n{]|\\.){0,200}+\"|'(?:[^'\\\n{]|\\.){0,200}+'"
     r"|(?P<comment>//|\#|--)"
     r"|(?P<word>[^\W\d]\w*+(?:[?!](?=\())?)|(?P<sign>\?\.|!\.|->|::|\.|\(|\)|\])"
 )
 _LINKS = frozenset((".", "?.", "!.", "->", "::"))
-_KEYWORDS = frozenset(
-    """
-    and as assert async await begin bool break case catch class const continue def default defer del
-    delete do elif else elsif end enum except export extends extern false False final finally float
-    fn for foreach from fun func function global go goto if impl implements import in include
-    instanceof int interface is lambda let long match mod module mut namespace new nil None nonlocal
-    not null of or package pass private protected pub public raise range record require return
-    rescue self static str string struct super switch then this throw throws trait true True try type
-    typeof undefined unless until use using val var void when where while with yield
-    """.split()
-)
+_KEYWORDS = """
+    and as assert async await begin bool break case catch class const continue def default defer
+    del delete do elif else elsif end enum except export extends extern false False final finally
+    float fn for foreach from fun func function global go goto if impl implements import in include
+    instanceof int interface is lambda let long match mod module mut namespace new nil None
+    nonlocal not null of or package pass private protected pub public raise range record require
+    rescue return self static str string struct super switch then this throw throws trait true True
+    try type typeof undefined unless until use using val var void when where while with yield
+"""
+_NO_NAMES = frozenset(_KEYWORDS.split())
 
 
 def uses(line: str, language: Language) -> Iterator[Use]:
@@ -117,7 +123,7 @@ def uses(line: str, language: Language) -> Iterator[Use]:
         if match.lastgroup and not match["comment"]:
             tokens.append((match[0], match.lastgroup))
     for index, (text, group) in enumerate(tokens):
-        if group == "word" and (text not in _KEYWORDS or _linked(tokens, index)):
+        if group == "word" and (text not in _NO_NAMES or _linked(tokens, index)):
             called = index + 1 < len(tokens) and tokens[index + 1][0] == "("
             yield Use(text, _receiver(tokens, index), called)
 
