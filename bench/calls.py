@@ -1,4 +1,4 @@
-"""Which functions of a code base its calls mean, by Python's own parser: an oracle for the bench."""
+"""Which functions of a code base its calls mean, as Python's own parser reads them."""
 
 from __future__ import annotations
 
@@ -168,8 +168,10 @@ class Oracle:
         if name in module.names:
             return self._known(module, name, steps) if steps else None
         star = module.names.get("*")
-        source = self._module(module.path, star.module, star.level) if _is_import(star) else None
-        return self._in_module(source, name, steps - 1) if source and steps else FOREIGN
+        if not (isinstance(star, Import) and steps):
+            return FOREIGN
+        source = self._module(module.path, star.module, star.level)
+        return self._in_module(source, name, steps - 1) if source else FOREIGN
 
     def _module(self, path: str, name: str, level: int) -> Scope | None:
         parts = name.split(".") if name else []
@@ -194,10 +196,6 @@ class Oracle:
             found = self._resolved(base, owner.parent or owner)
             if found and found.is_class:
                 yield found
-
-
-def _is_import(known: Scope | Import | None) -> bool:
-    return isinstance(known, Import)
 
 
 def _imported(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Import]]:

@@ -111,7 +111,7 @@ def tell(bare: Prompts, full: Prompts, calls: dict[str, list[Call]]) -> None:
     elsewhere = size(half[2] for half in halves) // count
     around = size(half[0] for half in halves) // count - change_size
     print(
-        f"  batches {len(bare.texts)} -> {count}; tokens a batch: change {change_size:,}, around it "
+        f"  batches {len(bare.texts)} -> {count}; tokens each: change {change_size:,}, around it "
         f"{around:,}, elsewhere {elsewhere:,}; search {full.searching * 1000:.0f} ms, "
         f"prompts {full.writing * 1000:.0f} ms"
     )

@@ -23,7 +23,6 @@ from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import Request
 from reviewbot.recording import REPLAYED, Record
-from reviewbot.related import survey
 from reviewbot.render.dry_run import DryRun
 from reviewbot.report import Report
 from reviewbot.reviewing import Source
@@ -162,17 +161,10 @@ class _Gathering:
         chosen = selection.select(change.diff.files, filters, change.attributes, never_send)
         redactor = house.redactor(self._house, environment)
         change, chosen, screening = screen(change, chosen, redactor)
-        return Review(
-            change,
-            chosen,
-            self._chosen,
-            self.config,
-            redactor=redactor,
-            screening=screening,
-            elsewhere=survey(change, chosen)
-            if self._chosen and self.config.context_tokens
-            else None,
+        review = Review(
+            change, chosen, self._chosen, self.config, redactor=redactor, screening=screening
         )
+        return pipeline.surveyed(review)
 
     def _own(self, file: Path | None) -> list[str]:
         """The filter that leaves out what an earlier run has written."""

@@ -28,7 +28,7 @@ from reviewbot.prompt import (
     requests,
 )
 from reviewbot.redaction import Redactor, shipped
-from reviewbot.related import Elsewhere
+from reviewbot.related import Elsewhere, survey
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -69,6 +69,13 @@ class Review:
         """The files of which something may be shown: those that nothing secret is left in."""
         chosen = {visible(file.path) for file in self.selection.files} | self.screening.paths
         return tuple(file for file in self.change.diff.files if visible(file.path) in chosen)
+
+
+def surveyed(review: Review) -> Review:
+    """The review with the code elsewhere, which is searched for if a model is to see it."""
+    if not (review.chosen and review.config.context_tokens):
+        return review
+    return replace(review, elsewhere=survey(review.change, review.selection))
 
 
 Listener = Callable[[Outcome, int, int], None]

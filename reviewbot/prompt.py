@@ -187,11 +187,8 @@ def requests(
     kept = around // ELSEWHERE_SHARE if elsewhere else 0
     batches = _batches(files, background.scope, space - kept, around - kept, head)
     for number, (batch, used) in enumerate(batches):
-        shown = (
-            elsewhere(_shown(batch), min(around - used, space - _size(batch)))
-            if elsewhere and kept
-            else ""
-        )
+        left = min(around - used, space - _size(batch))
+        shown = elsewhere(_shown(batch), left) if elsewhere and kept else ""
         change = frame(
             advice=_advice(background.advice, batch),
             change=fenced("change", "\n\n".join(piece.text for piece in batch)),

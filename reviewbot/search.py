@@ -1,4 +1,4 @@
-"""One search through the files of the head: what they define, import, and use of what is changed."""
+"""One search through the files of the head: what they define, and use of what has changed."""
 
 from __future__ import annotations
 
