@@ -93,13 +93,11 @@ def _of_receiver(use: Use, place: Place, definition: Definition) -> int:
     if owner == receiver:
         return 4
     if not owner:
-        modules = {use.receiver, *known}
-        inside = modules & _folders(definition.path)
-        return 4 if modules & places(definition.path) else 2 if inside else IMPOSSIBLE
+        return _from(known | {use.receiver}, definition.path)
     if len(receiver) >= SHORTEST and (receiver in owner or owner in receiver):
         return 3
     if known:
-        return 2 if known & places(definition.path) else IMPOSSIBLE
+        return min(_from(known, definition.path), 2)
     return _by_name(use, definition)
 
 
@@ -109,13 +107,21 @@ def _alone(use: Use, place: Place, definition: Definition) -> int:
     if definition.path == place.path:
         return 4
     if use.name in place.imports:
-        return 4 if place.imports[use.name] & places(definition.path) else 2
+        return max(_from(place.imports[use.name], definition.path), 2)
     if place.language.imported:
         return 1 if "*" in place.imports else IMPOSSIBLE
     if not (use.called or use.name[0].isupper()):
         return IMPOSSIBLE
     beside = PurePosixPath(definition.path).parent == PurePosixPath(place.path).parent
     return 2 if beside else 1
+
+
+def _from(names: frozenset[str], path: str) -> int:
+    """How much speaks for it that an import with these names means this file."""
+    module, folder = modules(path)
+    if module in names:
+        return 4
+    return 3 if folder in names else 2 if names & _folders(path) else IMPOSSIBLE
 
 
 def _by_name(use: Use, definition: Definition) -> int:
@@ -136,11 +142,11 @@ def shared(path: str, other: str) -> int:
 
 
 @lru_cache(10_000)
-def places(path: str) -> frozenset[str]:
-    """The names by which other files import from this one."""
+def modules(path: str) -> tuple[str, str]:
+    """The names by which other files import from this one: its own, and its folder's."""
     at = PurePosixPath(path)
-    stem = at.name.partition(".")[0]
-    return frozenset((at.parent.name,) if stem in _INDEXES else (stem, at.parent.name))
+    stem, folder = at.name.partition(".")[0], at.parent.name
+    return folder if stem in _INDEXES else stem, folder
 
 
 @lru_cache(10_000)

@@ -167,7 +167,7 @@ class Elsewhere:
 
     def _meant(self, use: Use, place: Place) -> list[tuple[int, Definition]]:
         known = place.imports.get(use.receiver, frozenset())
-        foreign = known and not known & self._found.stems
+        foreign = known and not known & self._found.modules
         if foreign and use.receiver not in self._found.definitions:
             return []  # it belongs to an import that is not in the repository
         return meaning.meant(use, place, self._found.definitions.get(use.name, ()))

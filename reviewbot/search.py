@@ -14,7 +14,7 @@ from reviewbot.change import Change, Tree
 from reviewbot.diff import CONTEXT, REMOVED, FileDiff
 from reviewbot.git import Blob
 from reviewbot.languages import Language, language
-from reviewbot.meaning import Place, places
+from reviewbot.meaning import Place, modules
 from reviewbot.selection import LONGEST_LINES, Selection
 from reviewbot.symbols import FUNCTION, MAKERS, TYPE, Definition, definitions, imports, uses
 from reviewbot.text import visible
@@ -59,7 +59,7 @@ class Findings:
         self.definitions: dict[str, list[Definition]] = defaultdict(list)
         self.by_path: dict[str, list[Definition]] = {}
         self.mentions: dict[str, list[Mention]] = defaultdict(list)
-        self.stems: set[str] = set()
+        self.modules: set[str] = set()
         self._places: dict[str, Place] = {}
 
     def place(self, path: str) -> Place | None:
@@ -79,7 +79,7 @@ class Findings:
         heads = " ".join(lines[each.line - 1] for each in found if each.kind == TYPE)
         place = Place(path, spoken, imports(text), frozenset(_WORD.findall(heads)))
         self._places[path] = place
-        self.stems |= places(path)
+        self.modules |= {*modules(path)}
         if self.changed:
             for name in sorted(self.changed.keys() & set(_WORD.findall(text))):
                 self.mentions[name] += _mentions(self.changed[name], place, lines)
@@ -87,14 +87,12 @@ class Findings:
 
 def _mentions(changed: Changed, place: Place, lines: Sequence[str]) -> list[Mention]:
     name, source = changed.name, changed.definition
-    named = {*places(source.path), source.owner}
-    near = place.path == source.path or bool(named & place.imports.keys())
-    found = [
-        Mention(place.path, number, near)
-        for number, line in enumerate(lines, 1)
-        if name in line and _uses(changed, line, place.language)
-    ]
-    return found[:MOST_MENTIONS]
+    known = {*modules(source.path), source.owner} & place.imports.keys()
+    near = place.path == source.path or bool(known)
+    named = [(number, line) for number, line in enumerate(lines, 1) if name in line]
+    using = [number for number, line in named if _uses(changed, line, place.language)]
+    importing = [number for number, line in named if name in imports(line)]
+    return [Mention(place.path, number, near) for number in (using or importing)[:MOST_MENTIONS]]
 
 
 def _uses(changed: Changed, line: str, spoken: Language) -> bool:

@@ -58,7 +58,7 @@ def test_all_files_that_are_shipped_are_checklists_or_the_frame() -> None:
 
 
 def test_the_frame_renders_without_a_blank_beginning() -> None:
-    empty = dict.fromkeys(("overview", "intent", "guides", "advice", "reviewed"), "")
+    empty = dict.fromkeys(("overview", "intent", "guides", "advice", "reviewed", "elsewhere"), "")
     values = {**empty, "change": "HERE"}
     assert checklists.frame("change", **values) == "# The change\nHERE"
     assert "HERE" in checklists.frame("repair", answer="HERE")
