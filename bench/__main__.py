@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from bench import samples
 from bench.gateway import LATENCY
 from bench.processes import alternating, measure
+from bench.samples import folder
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
@@ -124,13 +124,6 @@ def packages(python: str) -> set[str]:
 def size(place: Path) -> int:
     """Bytes of all files."""
     return sum(path.lstat().st_size for path in place.rglob("*"))
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """A temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="reviewbot-bench-") as name:
-        yield Path(name)
 
 
 @contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _WORDS = [
@@ -89,3 +92,10 @@ def git(folder: Path, *arguments: str) -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment = {**plain, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     subprocess.run(["git", *who, *arguments], cwd=folder, env=environment, check=True)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="reviewbot-bench-") as name:
+        yield Path(name)

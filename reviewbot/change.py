@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reviewbot.diff import SUBMODULE, Diff, FileDiff, decode, parse
-from reviewbot.git import Repository
+from reviewbot.git import Blob, Repository
 from reviewbot.selection import ATTRIBUTES
 
 # Where teams write down how their code should be; the first ones speak to reviewers.
@@ -37,13 +37,27 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Tree:
+    """All files of the head, for what a change does not show.
+
+    `blobs` tells of them, `texts` gives what they hold, for a search only; `lines` gives the lines
+    of one to show. `attributes` are those that the base gives to paths; see `Change.attributes`.
+    """
+
+    blobs: Callable[[], Sequence[Blob]]
+    texts: Callable[[Sequence[Blob]], Iterator[str]]
+    lines: Callable[[Blob], Sequence[str]]
+    attributes: Callable[[Sequence[str]], Mapping[tuple[str, str], str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A change and its surroundings.
 
     `base` and `head` are commit ids, None where there is no commit (a working tree, a patch).
     `name` says in words what is compared. `lines` gives the lines of a file's new version, without
     their LF, and `old_lines` those of its old one; none where they cannot be had. `guides` are the
-    team's documents at the base.
+    team's documents at the base. `tree` has the other files of the head, where there are any.
     """
 
     name: str
@@ -55,6 +69,7 @@ class Change:
     attributes: Mapping[tuple[str, str], str]
     intent: Intent = field(default_factory=Intent)
     old_lines: Callable[[FileDiff], Sequence[str]] = lambda _: ()
+    tree: Tree | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,9 @@ def from_repository(repository: Repository, span: Span) -> Change:
         text = decode(repository.read(oid) or b"")
         return text.removesuffix("\n").split("\n") if text else ()
 
-    paths = [file.path for file in diff.files]
+    def attributes(paths: Sequence[str]) -> Mapping[tuple[str, str], str]:
+        return repository.attributes(paths, ATTRIBUTES, tree=span.base)
+
     return Change(
         name=span.name,
         base=span.base_commit,
@@ -104,8 +121,14 @@ def from_repository(repository: Repository, span: Span) -> Change:
         lines=lambda file: lines(file.new_oid, file.new_mode),
         old_lines=lambda file: lines(file.old_oid, file.old_mode),
         guides=_guides(repository, span.base),
-        attributes=repository.attributes(paths, ATTRIBUTES, tree=span.base),
+        attributes=attributes([file.path for file in diff.files]),
         intent=Intent(messages=tuple(filter(None, map(repository.message, span.commits)))),
+        tree=Tree(
+            blobs=lambda: repository.blobs(span.head),
+            texts=lambda blobs: map(decode, repository.contents(blobs)),
+            lines=lambda blob: lines(blob.oid, ""),
+            attributes=attributes,
+        ),
     )
 
 

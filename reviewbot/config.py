@@ -226,7 +226,10 @@ class Config(BaseModel):
     context_tokens: Annotated[
         int,
         Field(
-            ge=0, strict=True, description="unchanged code shown around the changes, tokens a batch"
+            ge=0,
+            strict=True,
+            description="code shown beside the changes, tokens a batch: the blocks around them, "
+            "and from elsewhere what they use, who uses what they change, and its tests",
         ),
     ] = 40_000
     jobs: Annotated[

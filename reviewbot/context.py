@@ -32,7 +32,7 @@ def enclosing(lines: Sequence[str], changed: Iterable[int]) -> list[range]:
     count = len(lines)
     if count <= SMALL_FILE:
         return [range(1, count + 1)] if count else []
-    parents, ends = _outline(lines)
+    parents, ends = outline(lines)
     headers: set[int] = set()
     shown: list[range] = []
     for number in dict.fromkeys(min(max(number, 1), count) for number in changed):
@@ -53,7 +53,7 @@ def merged(ranges: Iterable[range]) -> list[range]:
     return result
 
 
-def _outline(lines: Sequence[str]) -> tuple[list[int], list[int]]:
+def outline(lines: Sequence[str]) -> tuple[list[int], list[int]]:
     """For each line (from 0): the line that heads its block, or -1; the last line it heads.
 
     A blank line belongs to the block of the next line with text.

@@ -18,10 +18,10 @@ from contextlib import ExitStack
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from reviewbot.diff import Diff, decode
+from reviewbot.diff import SYMLINK, Diff, decode
 from reviewbot.errors import GitError
 from reviewbot.quoting import scrubbed
 from reviewbot.records import read_diff
@@ -66,6 +66,14 @@ FETCH_TIMEOUT = 300.0  # seconds
 
 _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ATTRIBUTES = re.compile(rb"^100.*[\t/]\.gitattributes$", re.DOTALL)
+
+
+class Blob(NamedTuple):
+    """A file as a tree has it: its path, the id of its content, and its bytes."""
+
+    path: str
+    oid: str
+    size: int
 
 
 class Repository:
@@ -292,6 +300,36 @@ class Repository:
         raw = self._run("ls-tree", "-z", "--full-tree", tree, "--", *place)
         entries = (entry.partition("\t") for entry in decode(raw).split("\0"))
         return [path for kind, _, path in entries if " blob " in kind]
+
+    def blobs(self, tree: str) -> list[Blob]:
+        """All files of a tree, by its full id, in its order; no symbolic links, no submodules.
+
+        Of a partial clone none: what it lacks would have to be fetched, file by file.
+        """
+        if self.partial:
+            return []
+        raw = self._run("ls-tree", "-r", "-l", "-z", "--full-tree", tree)
+        entries = (entry.partition("\t") for entry in decode(raw).split("\0")[:-1])
+        told = ((path, *about.split()) for about, _, path in entries)
+        return [
+            Blob(path, oid, int(size))
+            for path, mode, kind, oid, size in told
+            if kind == "blob" and mode != SYMLINK
+        ]
+
+    def contents(self, blobs: Sequence[Blob]) -> Iterator[bytes]:
+        """The contents of files that are here, in their order, by one process for all."""
+        with tempfile.TemporaryFile() as question:
+            question.writelines(blob.oid.encode() + b"\n" for blob in blobs)
+            question.seek(0)
+            with self._start("cat-file", "--batch", "--buffer", stdin=question) as reader:
+                assert reader.stdout
+                for blob in blobs:
+                    told = reader.stdout.readline().split(b" ")
+                    if len(told) != 3:  # noqa: PLR2004 - id, kind and size, else it is not here
+                        return
+                    yield reader.stdout.read(blob.size)
+                    reader.stdout.read(1)
 
     def attributes(
         self, paths: Sequence[str], names: Sequence[str], tree: str

@@ -184,7 +184,7 @@ class _Gathering:
         }
         redactor = house.redactor(self._house, environment)
         made = review_of(self._change(), self._chosen, self.config, filters, redactor)
-        return replace(made, hints=self._hints)
+        return pipeline.surveyed(replace(made, hints=self._hints))
 
     def _own(self, file: Path | None) -> list[str]:
         """The filter that leaves out what an earlier run has written."""

@@ -31,6 +31,7 @@ from reviewbot.prompt import (
     requests,
 )
 from reviewbot.redaction import LONGEST_LINE, Redactor, shipped
+from reviewbot.related import Elsewhere, survey
 from reviewbot.report import (
     AnsweredChecklist,
     AnsweredItem,
@@ -54,7 +55,8 @@ class Review:
 
     `scope` says what of it is new since an earlier review. `redactor` takes out what must not
     leave, `screening` is what it has found in the change. `hints` are what tools say, of any lines.
-    Without checklists, no model is asked.
+    `elsewhere` is the code around the change that is shown too. Without checklists, no model is
+    asked.
     """
 
     change: Change
@@ -65,6 +67,7 @@ class Review:
     redactor: Redactor = field(default_factory=lambda: Redactor(shipped()))
     screening: Screening = field(default_factory=Screening)
     hints: Sequence[Hint] = ()
+    elsewhere: Elsewhere | None = None
 
     def clean(self, text: str) -> str:
         """A text that somebody else has written, without secrets: to be shown or kept."""
@@ -87,6 +90,13 @@ class Review:
     def told(self) -> tuple[Hint, ...]:
         """What tools say of the added lines of the files that are read."""
         return on_added_lines(self.hints, self.selection.files)
+
+
+def surveyed(review: Review) -> Review:
+    """The review with the code elsewhere, which is searched for if a model is to see it."""
+    if not (review.chosen and review.config.context_tokens):
+        return review
+    return replace(review, elsewhere=survey(review.change, review.selection))
 
 
 Listener = Callable[[Outcome, int, int], None]
@@ -132,6 +142,7 @@ def prepare(
         background,
         Room(window, answer, review.config.context_tokens, batch_tokens),
         review.change.lines,
+        elsewhere=review.elsewhere.text if review.elsewhere else None,
         together=review.config.effort == "low",
         verify_model=verifier,
     )

@@ -37,6 +37,11 @@ VERIFICATION = "verification"  # stands for a checklist where findings are verif
 OVERVIEW_LINES = 200
 MOST_HINTS = 30  # of a batch; more would bury the change, and what a model finds by itself
 
+ELSEWHERE_SHARE = 4  # of the context's tokens, one in so many is kept for code elsewhere
+
+# The rows that a batch shows, by path and number, each as its sign and its text.
+Shown = Mapping[str, Mapping[int, str]]
+
 # Rows that say which hunks follow: they have no tab, so no line of code can look like one.
 REVIEWED, NEW = "[reviewed before]", "[new]"
 
@@ -162,6 +167,7 @@ def requests(
     room: Room,
     head: Callable[[FileDiff], Sequence[str]],
     *,
+    elsewhere: Callable[[Shown, int], str] | None = None,
     together: bool = False,
     verify_model: str = "",
 ) -> Iterator[Request]:
@@ -173,6 +179,7 @@ def requests(
         background: what else belongs into the prompt.
         room: what fits into one call.
         head: gives the lines of a file's new version, empty where they cannot be had.
+        elsewhere: gives the code of other places to show with a batch, in at most so many tokens.
         together: whether all checklists of a model are asked in one call.
         verify_model: what verifies the findings of each batch; empty for nobody.
 
@@ -191,6 +198,7 @@ def requests(
         advice=_listed(background.advice),
         change=fenced("change", ""),
         hints=_hints(sorted(background.hints, key=lambda hint: -len(hint.row))[:MOST_HINTS]),
+        elsewhere=fenced("elsewhere", "") if elsewhere else "",
         reviewed=background.scope.since is not None,
     )
     tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
@@ -199,13 +207,18 @@ def requests(
         sum(tasks) if together else max((*tasks, CLAIMS_TOKENS * bool(verify_model)), default=0)
     )
     space = _space(room, fixed)
-    batches = _batches(files, background.scope, space, min(room.context, space // 2), head)
-    for number, batch in enumerate(batches):
+    around = min(room.context, space // 2)
+    kept = around // ELSEWHERE_SHARE if elsewhere else 0
+    batches = _batches(files, background.scope, space - kept, around - kept, head)
+    for number, (batch, used) in enumerate(batches):
         hints = _worst(background.hints, batch)
+        left = min(around - used, space - _size(batch))
+        shown = elsewhere(_shown(batch), left) if elsewhere and kept else ""
         change = frame(
             advice=_advice(background.advice, batch),
             change=fenced("change", "\n\n".join(piece.text for piece in batch)),
             hints=_hints(hints),
+            elsewhere=fenced("elsewhere", shown) if shown else "",
             reviewed=any(piece.reviewed for piece in batch),
         )
         paths = tuple(dict.fromkeys(piece.path for piece in batch))
@@ -367,13 +380,16 @@ def _batches(
     space: int,
     context_space: int,
     head: Callable[[FileDiff], Sequence[str]],
-) -> Iterator[list[_Piece]]:
-    """Fill batches with files in their order; a file that is too big for one goes into several."""
+) -> Iterator[tuple[list[_Piece], int]]:
+    """Fill batches with files in their order; a file that is too big for one goes into several.
+
+    Each comes with the tokens of context in it.
+    """
     batch: list[_Piece] = []
     used = context_used = 0
     for file in files:
         if batch and used + len(file.patch) // BYTES_PER_TOKEN > space:
-            yield batch
+            yield batch, context_used
             batch, used, context_used = [], 0, 0
         hunks = list(file.hunks())
         lines = head(file)
@@ -384,12 +400,27 @@ def _batches(
         segments = _segments(hunks, marks, [number for number, _ in blocks], lines)
         for piece in _pieces(file, segments, space):
             if batch and used + piece.size > space:
-                yield batch
+                yield batch, context_used
                 batch, used, context_used = [], 0, own_context
             batch.append(piece)
             used += piece.size
     if batch:
-        yield batch
+        yield batch, context_used
+
+
+def _size(batch: Iterable[_Piece]) -> int:
+    return sum(piece.size for piece in batch)
+
+
+def _shown(batch: Iterable[_Piece]) -> Shown:
+    """The rows of a batch that have a number."""
+    shown: dict[str, dict[int, str]] = {}
+    for piece in batch:
+        rows = (text.partition("\t") for text in piece.text.split("\n"))
+        shown.setdefault(piece.path, {}).update(
+            (int(number), text) for number, _, text in rows if text and number.isdecimal()
+        )
+    return shown
 
 
 def _pieces(file: FileDiff, segments: list[list[str]], space: int) -> Iterator[_Piece]:
@@ -482,10 +513,10 @@ def _segments(
     rows = [
         (number, row)
         for number, line in shown
-        for row in (marks.get(line), _row(line.new, line.kind, line.text))
+        for row in (marks.get(line), row_of(line.new, line.kind, line.text))
         if row is not None
     ]
-    rows += [(number, _row(number, " ", lines[number - 1])) for number in around]
+    rows += [(number, row_of(number, " ", lines[number - 1])) for number in around]
     rows.sort(key=lambda row: row[0])  # keeps a hunk's own order: its removed lines share a number
     segments: list[list[str]] = []
     end = 0
@@ -499,5 +530,6 @@ def _segments(
     return segments
 
 
-def _row(number: int | None, kind: str, text: str) -> str:
+def row_of(number: int | None, kind: str, text: str) -> str:
+    """A line as it is shown: its number in the new version, a tab, its sign, its text."""
     return f"{number or ''}\t{kind}{visible(text)}"

@@ -44,7 +44,7 @@ from reviewbot.forge import Forge, PullRequest, Remote, Respondent, Sight, State
 from reviewbot.git import Repository
 from reviewbot.handover import handed_over
 from reviewbot.jobs import Access, Job
-from reviewbot.pipeline import Review
+from reviewbot.pipeline import Review, surveyed
 from reviewbot.posting import Delivery, Desk, deliver
 from reviewbot.progress import Progress
 from reviewbot.render import words
@@ -292,7 +292,7 @@ class _Run:
             diff=the_change.diff,
         )
         warnings = house.proposed(repository, base, pull.head, self._order.overrides, config_file)
-        return _Stage(review, warnings)
+        return _Stage(surveyed(review), warnings)
 
     def _change(self, repository: Repository, base: str) -> Change:
         """What the pull request brings, and what its authors say of it."""

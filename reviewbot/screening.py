@@ -14,9 +14,10 @@ from itertools import accumulate, groupby
 
 from reviewbot.anchors import Claim
 from reviewbot.blocks import DOUBT
-from reviewbot.change import Change
+from reviewbot.change import Change, Tree
 from reviewbot.diff import ADDED, REMOVED, Diff, FileDiff, Hunk, Line
 from reviewbot.findings import Finding, Severity
+from reviewbot.git import Blob
 from reviewbot.placeholders import Spot, replaced
 from reviewbot.redaction import Redactor
 from reviewbot.selection import MAY_HOLD_SECRETS, Selection
@@ -80,8 +81,8 @@ def screen(
 
     def lines(file: FileDiff) -> Sequence[str]:
         texts = change.lines(file)
-        new = sides[_key(file)][0] if _key(file) in sides else _whole(texts, file, redactor)
-        return [new.shown.get(number, text) for number, text in enumerate(texts, 1)]
+        new = sides[_key(file)][0] if _key(file) in sides else _whole(texts, file.path, redactor)
+        return _shown_lines(texts, new)
 
     credentials = [
         claim for key, (new, _) in sides.items() for claim in _claims(clean[key], new, redactor)
@@ -92,6 +93,7 @@ def screen(
             name=redactor.text(change.name),
             diff=Diff(tuple(map(screened, change.diff.files))),
             lines=lines,
+            tree=change.tree and _screened(change.tree, redactor),
         ),
         replace(
             selection,
@@ -106,6 +108,16 @@ def screen(
     )
 
 
+def _screened(tree: Tree, redactor: Redactor) -> Tree:
+    """The tree of which nothing secret is shown; looked through file by file, when it is asked."""
+
+    def lines(blob: Blob) -> Sequence[str]:
+        texts = tree.lines(blob)
+        return _shown_lines(texts, _whole(texts, blob.path, redactor))
+
+    return replace(tree, lines=lines)
+
+
 def _key(file: FileDiff) -> _Key:
     return file.old_path, file.new_path
 
@@ -117,13 +129,17 @@ def _sides(file: FileDiff, change: Change, redactor: Redactor) -> tuple[_Side, _
     """The new version of a file and the old one; of a patch alone, what its hunks show of them."""
     new, old = change.lines(file), change.old_lines(file)
     return (
-        _whole(new, file, redactor) if new else _shown_of(file, ADDED, redactor),
-        _whole(old, file, redactor) if old else _shown_of(file, REMOVED, redactor),
+        _whole(new, file.path, redactor) if new else _shown_of(file, ADDED, redactor),
+        _whole(old, file.path, redactor) if old else _shown_of(file, REMOVED, redactor),
     )
 
 
-def _whole(texts: Sequence[str], file: FileDiff, redactor: Redactor) -> _Side:
-    return _side([(range(1, len(texts) + 1), texts)], file.path, redactor)
+def _whole(texts: Sequence[str], path: str, redactor: Redactor) -> _Side:
+    return _side([(range(1, len(texts) + 1), texts)], path, redactor)
+
+
+def _shown_lines(texts: Sequence[str], side: _Side) -> list[str]:
+    return [side.shown.get(number, text) for number, text in enumerate(texts, 1)]
 
 
 def _shown_of(file: FileDiff, kind: str, redactor: Redactor) -> _Side:

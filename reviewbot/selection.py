@@ -6,8 +6,8 @@ Decided from paths, modes, counts and attributes alone: no hunk is parsed for it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pathspec import GitIgnoreSpec
 
@@ -138,10 +138,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The files to review, and the others."""
+    """The files to review, and the others.
+
+    `beside`: those of the paths outside of the change that may be shown with it, by the same rules.
+    """
 
     files: tuple[FileDiff, ...]
     skipped: tuple[Skipped, ...]
+    beside: Callable[[Sequence[str], Mapping[tuple[str, str], str]], list[str]] = field(
+        default=lambda _, __: [], compare=False
+    )
 
 
 class Filter:
@@ -158,7 +164,11 @@ class Filter:
     def passes(self, path: str) -> bool:
         """Whether a file of this path is let through."""
         wanted = not self._wanted.patterns or self._wanted.match_file(path)
-        return wanted and not self._unwanted.match_file(path)
+        return wanted and not self.bars(path)
+
+    def bars(self, path: str) -> bool:
+        """Whether a file of this path is left out by its name, not for want of being named."""
+        return self._unwanted.match_file(path)
 
 
 def select(
@@ -179,7 +189,7 @@ def select(
     named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
     chosen, skipped = [], []
     for file in files:
-        reason = _nothing_to_read(file) or _secret(file, secret) or _kind(file, attributes)
+        reason = _nothing_to_read(file) or _secret(file, secret) or _made(file, attributes)
         barred = next((name for name, rule in named_filters if not rule.passes(file.path)), "")
         if reason:
             skipped.append(Skipped(file, reason))
@@ -190,7 +200,17 @@ def select(
             skipped.append(Skipped(file, too_large, incomplete=True))
         else:
             chosen.append(file)
-    return Selection(tuple(chosen), tuple(skipped))
+
+    def beside(paths: Sequence[str], attributes: Mapping[tuple[str, str], str]) -> list[str]:
+        return [
+            path
+            for path in paths
+            if not secret.match_file(path)
+            and not any(rule.bars(path) for _, rule in named_filters)
+            and not _kind(path, attributes)
+        ]
+
+    return Selection(tuple(chosen), tuple(skipped), beside)
 
 
 def _nothing_to_read(file: FileDiff) -> str:
@@ -213,9 +233,16 @@ def _secret(file: FileDiff, patterns: GitIgnoreSpec) -> str:
     return MAY_HOLD_SECRETS if any(map(patterns.match_file, names)) else ""
 
 
-def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
+def _made(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
+    """Why nobody reads a file that nobody has written."""
+    lines = file.patch.count(b"\n")
+    far = lines and len(file.patch) > LONGEST_LINES * lines
+    long = f"lines of {len(file.patch) // lines:,} characters on average" if far else ""
+    return _kind(file.path, attributes) or long
+
+
+def _kind(path: str, attributes: Mapping[tuple[str, str], str]) -> str:
     """Why such a file is not read; what .gitattributes says goes before our patterns."""
-    path = file.path
     values = {name: attributes.get((path, name)) for name in ATTRIBUTES}
     for name, value in values.items():
         if value in ("set", "true"):
@@ -224,9 +251,6 @@ def _kind(file: FileDiff, attributes: Mapping[tuple[str, str], str]) -> str:
         name = "linguist-vendored" if reason == "vendored" else "linguist-generated"
         if values[name] not in ("unset", "false") and spec.match_file(path):
             return reason
-    lines = file.patch.count(b"\n")
-    if lines and len(file.patch) > LONGEST_LINES * lines:
-        return f"lines of {len(file.patch) // lines:,} characters on average"
     return ""
 
 

@@ -61,7 +61,7 @@ def test_all_files_that_are_shipped_are_checklists_or_the_frame() -> None:
 
 
 def test_the_frame_renders_without_a_blank_beginning() -> None:
-    names = ("overview", "intent", "guides", "advice", "hints", "reviewed")
+    names = ("overview", "intent", "guides", "advice", "hints", "reviewed", "elsewhere")
     empty = dict.fromkeys(names, "")
     values = {**empty, "change": "HERE"}
     assert checklists.frame("change", **values) == "# The change\nHERE"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from reviewbot.prompt import (
     Background,
     Request,
     Room,
+    Shown,
     cut_guides,
     meant_for,
     requests,
@@ -56,9 +57,10 @@ def build(
     background: Background = BACKGROUND,
     room: Room = ROOM,
     head: Sequence[str] = (),
+    elsewhere: Callable[[Shown, int], str] | None = None,
 ) -> list[Request]:
     models = [(each, each.model or "claude-sonnet") for each in chosen]
-    return list(requests(files, models, background, room, lambda _: head))
+    return list(requests(files, models, background, room, lambda _: head, elsewhere=elsewhere))
 
 
 def change_of(*files: FileDiff, **options: Any) -> str:
@@ -389,6 +391,76 @@ def test_names_of_files_take_room_too(files: list[FileDiff], call: int) -> None:
     limited = checklist(name="style", paths=("*.py", "!src/package/module_000.py"))
     made = build(*files, chosen=[LOGIC, limited], room=Room(call, 1_000, 0))
     assert max(each.input_tokens for each in made) <= call - 1_000
+
+
+# --- code elsewhere -----------------------------------------------------------------------------
+
+
+def filling(_: Shown, budget: int) -> str:
+    """As much code as there is room for."""
+    return "x\n" * (budget * 3 // 2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(FILES, st.integers(0, 9_000), st.integers(0, 9_000))
+def test_no_request_is_above_the_room_with_code_elsewhere(
+    contents: list[list[str]], more: int, context: int
+) -> None:
+    files = [added_file(f"folder/{n}.py", lines) for n, lines in enumerate(contents)]
+    room = Room(call=5_000 + more, answer=1_000, context=context)
+    made = build(*files, background=GUIDED, room=room, elsewhere=filling)
+    assert max(each.input_tokens for each in made) <= room.call - room.answer
+    assert "".join(_texts(made)) == "".join(visible(text) for each in contents for text in each)
+    assert {path for each in made for path in each.paths} == {file.path for file in files}
+
+
+def test_code_elsewhere_stands_after_the_change_in_a_block_of_its_own() -> None:
+    change = change_of(
+        FILE, elsewhere=lambda _, __: "## shop/money.py (defines `tax`)\n3\t def tax():"
+    )
+    after = change.partition("</change-")[2]
+    assert re.search(
+        r"# Code elsewhere that the change touches\n[^\n]+\n<elsewhere-(\w+)>\n"
+        r"## shop/money\.py \(defines `tax`\)\n3\t def tax\(\):\n</elsewhere-\1>$",
+        after,
+    )
+
+
+def test_it_is_told_which_rows_are_shown_and_how_much_room_there_is() -> None:
+    told: list[tuple[Shown, int]] = []
+
+    def elsewhere(shown: Shown, budget: int) -> str:
+        told.append((shown, budget))
+        return ""
+
+    change = change_of(FILE, elsewhere=elsewhere, room=replace(ROOM, context=1_000))
+    ((shown, budget),) = told
+    assert shown == {
+        "shop/cart.py": {
+            10: "     price = 0",
+            11: "+    new()",
+            12: "+    newer()",
+            13: "+    newest()",
+            14: "     return price",
+            201: "     close()",
+        }
+    }
+    assert budget == 1_000
+    assert "elsewhere" not in change
+
+
+def test_the_blocks_around_the_change_leave_a_part_of_the_context_to_it() -> None:
+    left: list[int] = []
+    head = ["def run():", *(f"    step({n})" for n in range(2, 70))] * 6
+    files = [file_diff(f"{n}.py", "@@ -30 +30 @@\n-x\n+y\n") for n in range(9)]
+    room = replace(ROOM, context=4_000)
+    build(*files, room=room, head=head, elsewhere=lambda _, budget: left.append(budget) or "")
+    assert all(1_000 <= budget <= 2_000 for budget in left)
+
+
+def test_without_context_nothing_is_asked_for() -> None:
+    room = replace(ROOM, context=0)
+    assert change_of(FILE, room=room, elsewhere=filling) == change_of(FILE, room=room)
 
 
 # --- what was reviewed before -------------------------------------------------------------------

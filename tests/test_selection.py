@@ -173,3 +173,27 @@ def test_a_file_of_very_long_lines_was_not_written_by_hand() -> None:
 def test_what_a_filter_left_out_is_known() -> None:
     found = select([FILE, added_file("go.sum", ["x"])], {"--include": ["no/such"]}, {})
     assert [entry.by_filter for entry in found.skipped] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("shop/cart.py", True),
+        ("src/other.py", True),
+        ("deploy/.env", False),
+        ("private/key.py", False),
+        ("vendor/x.py", False),
+        ("yarn.lock", False),
+        ("legacy/x.py", False),
+        ("made/x.py", False),
+        ("third_party/ours/x.py", True),
+    ],
+)
+def test_files_beside_the_change_are_shown_by_the_same_rules(path: str, shown: bool) -> None:
+    attributes = {
+        ("made/x.py", "linguist-generated"): "set",
+        ("third_party/ours/x.py", "linguist-vendored"): "unset",
+    }
+    filters = {"--include": ["src/"], "path_filters": ["!legacy/"]}
+    beside = select((), filters, {}, ["private/"]).beside
+    assert beside([path], attributes) == [path] * shown
