@@ -454,7 +454,12 @@ def test_the_blocks_around_the_change_leave_a_part_of_the_context_to_it() -> Non
     head = ["def run():", *(f"    step({n})" for n in range(2, 70))] * 6
     files = [file_diff(f"{n}.py", "@@ -30 +30 @@\n-x\n+y\n") for n in range(9)]
     room = replace(ROOM, context=4_000)
-    build(*files, room=room, head=head, elsewhere=lambda _, budget: left.append(budget) or "")
+
+    def elsewhere(_: object, budget: int) -> str:
+        left.append(budget)
+        return ""
+
+    build(*files, room=room, head=head, elsewhere=elsewhere)
     assert all(1_000 <= budget <= 2_000 for budget in left)
 
 
