@@ -16,13 +16,14 @@ from time import process_time
 
 from hostile import WORDS
 
-from reviewbot import checklists, commands, config, findings, marker, markup, report, text
+from reviewbot import checklists, commands, config, findings, marker, markup, personal, report, text
 from reviewbot.anchors import Claim, Comment, place, place_again
 from reviewbot.context import enclosing
 from reviewbot.diff import FileDiff, parse
 from reviewbot.errors import ReviewbotError
 from reviewbot.findings import Answer, Finding, Severity
 from reviewbot.records import read_diff
+from reviewbot.redaction import Redactor, shipped
 
 SIZE = 50_000  # characters of a text
 PATIENCE = 1.0  # seconds of the processor for one text
@@ -104,7 +105,10 @@ def _enclosing(text: str) -> None:
     enclosing(lines, range(1, len(lines) + 1))
 
 
+REDACTOR = Redactor(shipped(), (), personal.spots)
+
 READERS: dict[str, Read] = {
+    "redaction": REDACTOR.text,
     "a patch": lambda text: parse(_raw(text)),
     "a name": lambda text: parse(_raw(f"diff --git a/{text} b/{text}\n@@ -1 +0,0 @@\n-x\n")),
     "a quoted name": lambda text: parse(_raw(f'--- {text}\n+++ "{text}"\n@@ -1 +0,0 @@\n-x\n')),

@@ -49,8 +49,25 @@ SETTINGS = (
 )
 
 
+SECRETS = (
+    *("password", "pass", "token", "secret", "key", "api_key", "x-key", "auth", " = ", "=", ": "),
+    *(" := ", "'", '"', "hunter2!", "aB3dE5fG7hI9", "changeme", "os.environ[", "${", "}}", "null"),
+    *("ghp" + "_", "glpat" + "-", "sk-", "AKIA", "eyJ", ".eyJ", "://", "https://a:", "@b.test"),
+    *("-----BEGIN ", "PRIVATE" + " KEY-----", "-----END ", "CERTIFICATE-----", "\\n"),
+    *(
+        "[redacted:",
+        "[redacted:password]",
+        "]",
+        "a@b.invalid",
+        "+1-202-555-0123",
+        "DE12 3456 7890 ",
+    ),
+    *("4111 1111 ", "987-65-4321", "Basic ", "Bearer ", " -p", "deadbeef", "QUJDREVG"),
+)
+
+
 _COMMON = (*_PLAIN, *_HIDDEN, *_MARKS)
-WORDS = tuple(dict.fromkeys((*_COMMON, *MARKDOWN, *DIFF, *JSON, *SETTINGS)))
+WORDS = tuple(dict.fromkeys((*_COMMON, *MARKDOWN, *DIFF, *JSON, *SETTINGS, *SECRETS)))
 
 
 def texts(*vocabularies: tuple[str, ...]) -> st.SearchStrategy[str]:

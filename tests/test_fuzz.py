@@ -13,19 +13,20 @@ from io import BytesIO
 from typing import Any
 
 from builders import added_file, claim, file_diff
-from hostile import ANY, JSON, MARKUP, PATCHES, SETTINGS, replies, texts, values
+from hostile import ANY, JSON, MARKUP, PATCHES, SECRETS, SETTINGS, replies, texts, values
 from hypothesis import given
 from hypothesis import strategies as st
 from inert import assert_inert, in_code, said
 from sample_report import REPORT
 
-from reviewbot import checklists, config, findings, marker, markup, text
+from reviewbot import checklists, config, findings, marker, markup, personal, text
 from reviewbot.anchors import place, place_again
 from reviewbot.commands import addressed, commands
 from reviewbot.context import enclosing
 from reviewbot.diff import FileDiff, decode, parse
 from reviewbot.errors import AnswerError, ConfigError, DiffError, UsageError
 from reviewbot.records import read_diff
+from reviewbot.redaction import Redactor, shipped
 from reviewbot.report import from_json
 
 
@@ -108,6 +109,20 @@ def test_findings_are_placed_on_lines_of_the_diff(
     assert [each.anchored for each in again if each.state == "new"] == [
         each.anchored for each in placed if each.state == "new"
     ]
+
+
+# --- secrets ------------------------------------------------------------------------------------
+
+OWN = "of-the-environment-1"
+REDACTOR = Redactor(shipped(), (OWN,), personal.spots)
+
+
+@given(texts(SECRETS, (OWN,)))
+def test_a_text_without_secrets_has_as_many_lines_and_nothing_more_to_take_out(wild: str) -> None:
+    clean = REDACTOR.text(wild)
+    assert OWN not in clean
+    assert clean.count("\n") == wild.count("\n")
+    assert REDACTOR.text(clean) == clean
 
 
 # --- what is shown ------------------------------------------------------------------------------
