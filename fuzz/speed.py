@@ -87,7 +87,7 @@ def _placed(text: str, kind: str = "+", *, quote: str = "", end: int = 1) -> Non
     """Half of the text is the file, the other half the answer: a finding takes 100 characters."""
     lines = text[: len(text) // 2].split("\n")
     claims = [
-        Claim(Finding("x", 1, end, quote or lines[0], body="x"), "c", "m", Severity.HIGH)
+        Claim(Finding("x", 1, end, quote or lines[0][:100], body="x"), "c", "m", Severity.HIGH)
         for _ in range(len(text) // 200)
     ]
     file = _added(lines, kind)
