@@ -71,7 +71,7 @@ class Review:
 
     def clean(self, text: str) -> str:
         """A text that somebody else has written, without secrets: to be shown or kept."""
-        return self.redactor.text(wrapped(text, LONGEST_LINE))
+        return self.redactor.of_secrets.text(wrapped(text, LONGEST_LINE))
 
     @property
     def verifier(self) -> str:

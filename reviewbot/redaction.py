@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from urllib.parse import quote
 
 from reviewbot.blocks import BLOT, DOUBT, PRIVATE_KEY, key_lines
@@ -66,12 +67,18 @@ class Redactor:
         own: Iterable[str] = (),
         personal: Callable[[str], Iterable[Spot]] | None = None,
     ) -> None:
+        self._rules, self._values = tuple(rules), tuple(own)
         self._book = Rulebook(rules)
-        self._own = tuple(sorted({form for value in own for form in _forms(value)}))
+        self._own = tuple(sorted({form for value in self._values for form in _forms(value)}))
         self._personal = personal
         kinds = (ENVIRONMENT, PRIVATE_KEY, *(rule.id for rule in rules), ENCODED, DOUBT)
         self._ranks = {kind: rank for rank, kind in reversed(list(enumerate(kinds)))}
         self._descriptions = _DESCRIPTIONS | {rule.id: rule.description for rule in rules}
+
+    @cached_property
+    def of_secrets(self) -> Redactor:
+        """The same without personal data: what a model writes can hold none that is real."""
+        return Redactor(self._rules, self._values)
 
     def describe(self, kind: str) -> str:
         """What a find of this kind is, for a sentence: `a GitHub token`."""

@@ -15,6 +15,7 @@ from reviewbot.change import Change
 from reviewbot.diff import Diff, FileDiff
 from reviewbot.findings import Severity
 from reviewbot.git import Repository
+from reviewbot.personal import spots
 from reviewbot.pipeline import Review
 from reviewbot.redaction import Redactor, shipped
 from reviewbot.screening import SECRETS, Screening, screen
@@ -167,6 +168,13 @@ def test_a_credential_is_a_critical_finding_at_its_line() -> None:
     assert finding.quote == finding.frame[0].text == "t = '[redacted:github-token]'"
     assert finding.title == "Hard-coded credential: a GitHub token"
     assert token() not in report.to_json()
+
+
+def test_what_a_model_makes_up_is_no_personal_data() -> None:
+    review = replace(review_of(change_of(file_diff())), redactor=Redactor(shipped(), (), spots))
+    said = f"As ada@shop.invalid and {token()}"
+    assert review.redactor.text(said) == "As [redacted:personal-email] and [redacted:github-token]"
+    assert review.clean(said) == "As ada@shop.invalid and [redacted:github-token]"
 
 
 def test_without_a_model_the_report_says_so() -> None:
