@@ -437,8 +437,12 @@ def test_it_is_told_which_rows_are_shown_and_how_much_room_there_is() -> None:
     ((shown, budget),) = told
     assert shown == {
         "shop/cart.py": {
-            **{10: "     price = 0", 11: "+    new()", 12: "+    newer()", 13: "+    newest()"},
-            **{14: "     return price", 201: "     close()"},
+            10: "     price = 0",
+            11: "+    new()",
+            12: "+    newer()",
+            13: "+    newest()",
+            14: "     return price",
+            201: "     close()",
         }
     }
     assert budget == 1_000
@@ -450,7 +454,13 @@ def test_the_blocks_around_the_change_leave_a_part_of_the_context_to_it() -> Non
     head = ["def run():", *(f"    step({n})" for n in range(2, 70))] * 6
     files = [file_diff(f"{n}.py", "@@ -30 +30 @@\n-x\n+y\n") for n in range(9)]
     room = replace(ROOM, context=4_000)
-    build(*files, room=room, head=head, elsewhere=lambda _, budget: left.append(budget) or "")
+
+    def elsewhere(_: Shown, budget: int) -> str:
+        left.append(budget)
+        return ""
+
+    build(*files, room=room, head=head, elsewhere=elsewhere)
+    assert left
     assert all(1_000 <= budget <= 2_000 for budget in left)
 
 
