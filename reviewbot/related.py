@@ -23,6 +23,7 @@ from reviewbot.symbols import MAKERS, TYPE, Definition, Use, uses
 from reviewbot.text import listed, plural, visible
 
 MODEST = 8_000  # tokens, or as many as the change itself has where these are more
+LARGEST_CHANGE = 8_000_000  # bytes
 SMALLEST = 20  # tokens; in fewer nothing can be shown
 SMALL = 25  # lines; of a definition that is shown whole
 HEAD = 10  # lines; of a larger one
@@ -281,10 +282,11 @@ class Elsewhere:
 def survey(change: Change, selection: Selection) -> Elsewhere | None:
     """What the head has around a change: searched now, shown batch by batch.
 
-    None for a bare patch, and where no file is in a language that is known here.
+    None for a bare patch, for a change that nobody can read, and where no file is in a language
+    that is known here.
     """
     tree = change.tree
-    if tree is None or not selection.files:
+    if tree is None or sum(len(file.patch) for file in selection.files) > LARGEST_CHANGE:
         return None
     findings, blobs = search(change, selection, tree)
     return Elsewhere(findings, lambda path: tree.lines(blobs[path])) if blobs else None

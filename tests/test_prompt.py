@@ -455,11 +455,12 @@ def test_the_blocks_around_the_change_leave_a_part_of_the_context_to_it() -> Non
     files = [file_diff(f"{n}.py", "@@ -30 +30 @@\n-x\n+y\n") for n in range(9)]
     room = replace(ROOM, context=4_000)
 
-    def elsewhere(_: object, budget: int) -> str:
+    def elsewhere(_: Shown, budget: int) -> str:
         left.append(budget)
         return ""
 
     build(*files, room=room, head=head, elsewhere=elsewhere)
+    assert left
     assert all(1_000 <= budget <= 2_000 for budget in left)
 
 
