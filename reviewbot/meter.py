@@ -86,8 +86,9 @@ class Meter:
             return given
         try:
             above = self.whole.enter(model, input_tokens, given.answer_tokens, deadline)
-        except CallError:
+        except CallError as error:
             self.leave(given, None)
+            self.refused = self.refused or isinstance(error, BudgetError)
             raise
         if above.answer_tokens < given.answer_tokens:
             given.answer_tokens, given.bound = above.answer_tokens, above.bound

@@ -46,6 +46,7 @@ from reviewbot.selection import MAY_HOLD_SECRETS, Selection, importance
 from reviewbot.text import listed, plural, visible, wrapped
 
 OFFLINE = "offline: no model was asked; added lines were looked through for credentials only"
+UNVERIFIED = "not all findings were verified"  # begins the warning of it
 OWN_SHARE = 0.9  # of the key's tokens a minute: our estimate of tokens is not the proxy's
 
 
@@ -298,7 +299,7 @@ def _unverified(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Why nobody has tried to refute some of the findings: they stand as they are."""
     problems = (each.problem for each in outcomes if each.request.verifies)
     for problem in dict.fromkeys(filter(None, problems)):
-        yield f"not all findings were verified: {problem}"
+        yield f"{UNVERIFIED}: {problem}"
 
 
 def _of_hints(

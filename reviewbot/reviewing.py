@@ -14,7 +14,7 @@ from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import BudgetError, GatewayError
 from reviewbot.estimate import Affordable, Budget, PricedRequest
-from reviewbot.gateway import Gateway, Part
+from reviewbot.gateway import Gateway
 from reviewbot.guard import Guarded
 from reviewbot.meanwhile import meanwhile
 from reviewbot.pipeline import Review
@@ -41,9 +41,11 @@ def replaying(folder: Path) -> Future[Source]:
     return meanwhile(lambda: Replay(folder))
 
 
-def sharing(gateway: Gateway, books: Books) -> Future[Source]:
-    """The same gateway for several reviews at the same time."""
-    return meanwhile(lambda: Part(gateway, books.noted))
+def opened_already(gateway: Gateway) -> Future[Source]:
+    """A gateway that need not be opened."""
+    future: Future[Source] = Future()
+    future.set_result(gateway)
+    return future
 
 
 def reviewed(

@@ -15,6 +15,7 @@ from typing import Any
 
 import fake_gateway as fg
 import pytest
+from builders import raw_finding, reply
 from conftest import Repo
 from fake_gateway import Call, FakeGateway, Reaction, failed, streamed
 from test_cli import Program, environment, finished, spotting
@@ -151,8 +152,8 @@ def test_cases_are_reviewed_and_judged(bench: Bench) -> None:
         ("app.py", 3, ()),
     ]
     assert (made.source, made.findings[0].checklists) == ("shop", ("style",))
-    assert made.judge.cost_usd == pytest.approx(0.00315)
-    assert made.review.cost_usd == pytest.approx(2 * 0.00315)  # with the verification
+    assert (made.review.calls, made.judge.calls) == (2, 1)  # it was verified, too
+    assert [made.review.cost_usd, made.judge.cost_usd] == pytest.approx([0.0063, 0.00315])
     said = bench.said.getvalue()
     assert "3 cases: 6 calls, about" in said
     assert "; judge (claude-haiku): about $0." in said
@@ -165,8 +166,7 @@ def test_what_it_took_is_in_the_audit_log(bench: Bench, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert {line["repository"] for line in lines} == {"eval/cases"}
     calls = [line["checklist"] for line in lines if line["kind"] == "call"]
-    asked = Counter(calls)
-    assert asked == {"judge": 2, "style": 3, "verification": 2}
+    assert Counter(calls) == {"style": 3, "verification": 2, "judge": 2}
     assert len([line for line in lines if line["kind"] == "run"]) == 3
 
 
@@ -310,6 +310,30 @@ def test_an_incomplete_review_counts_and_is_tried_again(bench: Bench) -> None:
     assert bench(replay=True).cases == results.cases
     bench.fake.react = by_place
     assert counted(bench()) == EXPECTED
+
+
+def test_findings_that_were_not_verified_are_told_and_tried_again(bench: Bench) -> None:
+    bench.fake.verify = lambda _: failed(400, "", "too long")
+    results = bench()
+    assert counted(results) == EXPECTED
+    assert by_name(results)["shop-1"].problem.startswith("not all findings were verified: ")
+    assert by_name(results)["tool-1"].status == "complete"
+    bench.asked()
+    bench.fake.verify = lambda _: streamed(fg.CLEAN)
+    assert bench().exit_code == 0
+    assert bench.asked() == {"reviews": 2, "judge": 0}
+
+
+def test_what_the_budget_broke_off_is_not_scored(bench: Bench, folder: Path) -> None:
+    """There is enough for the review, and not for its verification."""
+    for name in ("shop-1", "tool-1"):
+        (folder / f"{name}.json").unlink()
+    found = raw_finding(path="cart.py", line=1, end_line=1, quote="a = 1  # BUG high")
+    bench.fake.plan(streamed(reply(found), usage=fg.USAGE | {"prompt_tokens": 12_000}))
+    results = bench(budget=0.06)
+    assert [each.status for each in results.cases] == ["skipped"]
+    assert bench.asked() == {"reviews": 1, "judge": 0}
+    assert list(bench.order.into.glob("*.json")) == []
 
 
 def test_a_refused_key_ends_it(bench: Bench) -> None:

@@ -151,7 +151,7 @@ def test_a_part_has_a_ceiling_of_its_own_below_that_of_the_whole(clock: Clock) -
     assert [whole.spent, whole.lost] == pytest.approx([0.18, 0.06])
     with pytest.raises(BudgetError, match="over the budget"):
         other.enter(MODEL, 10_000, 8_000, LATE)
-    assert (whole.refused, other.refused) == (True, False)
+    assert (whole.refused, other.refused) == (True, True)
 
 
 def test_the_limits_hold_for_all_parts_together(clock: Clock) -> None:

@@ -28,7 +28,7 @@ from reviewbot.guard import Guarded
 from reviewbot.house import House, Overrides
 from reviewbot.meanwhile import side_by_side
 from reviewbot.models import Limits, Usage
-from reviewbot.pipeline import Review
+from reviewbot.pipeline import UNVERIFIED, Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import tokens
 from reviewbot.report import Report
@@ -153,7 +153,7 @@ class _Evaluation:
     def _begun(self, case: Case) -> Report | Review:
         """The report of a case, if it is kept; or else the review to do."""
         kept = self._kept.review(case.id, self._review_key(case))
-        if kept and kept.status != "incomplete":
+        if kept and not _gap(kept):
             return kept
         filters = {"path_filters": self._config.path_filters}
         return local.review_of(case.change(), self._chosen, self._config, filters, self._redactor)
@@ -238,17 +238,18 @@ class _Evaluation:
             return begun
         if gateway.meter.refused:
             raise _over(gateway)
+        part = Part(gateway, its_books.noted)
         report = reviewing.reviewed(
             begun,
             self._environment,
             Progress(io.StringIO()),  # of many cases at once, nobody could follow each call
             its_books,
-            opened=reviewing.sharing(gateway, its_books),
+            opened=reviewing.opened_already(part),
             option="--case-budget",
         )
         if report.status == "failed":
             raise CallError(f"not reviewed: {_gap(report)}")
-        if report.status == "incomplete" and gateway.meter.refused:
+        if part.meter.refused and gateway.meter.refused:
             raise _over(gateway)
         report = replace(report, usage=replace(report.usage, budget_left_usd=None))
         self._kept.keep_review(case.id, self._review_key(case), report)
@@ -289,12 +290,12 @@ def _unscored(case: Case, status: Literal["failed", "skipped"], problem: str) ->
 
 
 def _scored(case: Case, report: Report, judgement: Judgement) -> CaseResult:
-    incomplete = report.status == "incomplete"
+    gap = _gap(report)
     return CaseResult(
         id=case.id,
         source=case.source,
-        status="incomplete" if incomplete else "complete",
-        problem=_gap(report) if incomplete else "",
+        status="incomplete" if gap else "complete",
+        problem=gap,
         golden=case.golden,
         findings=tuple(map(_finding, report.standing, judgement.verdicts)),
         review=report.usage,
@@ -303,7 +304,9 @@ def _scored(case: Case, report: Report, judgement: Judgement) -> CaseResult:
 
 
 def _gap(report: Report) -> str:
-    """Why not all of it was reviewed."""
+    """Why not all of it was reviewed or verified; empty where all was."""
+    if report.status in ("complete", "skipped"):
+        return next((each for each in report.warnings if each.startswith(UNVERIFIED)), "")
     failures = [each.reason for each in report.coverage if each.status == "failed"]
     others = [each.reason for each in report.coverage if each.status == "skipped"]
     return "; ".join(dict.fromkeys(failures or others))
