@@ -807,7 +807,7 @@ def test_what_is_left_on_the_key_is_shown(program: Program, fake: FakeGateway) -
     done = program("diff", *JSON)
     usage = done.report["usage"]
     assert usage["budget_left_usd"] == pytest.approx(4.25 - usage["cost_usd"])
-    assert ", $4.25 left on the key" in program("diff", "--checklist", "style").out
+    assert ", $4.24 left on the key" in program("diff", "--checklist", "style").out
     fake.be_litellm()
     assert program("diff", *JSON).report["usage"]["budget_left_usd"] is None
 

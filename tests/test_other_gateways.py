@@ -100,7 +100,7 @@ def assert_reviewed(desk: Desk, report: Report) -> None:
     assert report.status == "complete"
     assert [(each.path, each.line) for each in report.findings] == [("app.py", 2)]
     assert report.warnings == (desk.silence,)
-    assert (report.usage.calls, report.usage.input_tokens) == (2, 2000)
+    assert (report.usage.calls, report.usage.input_tokens) == (3, 3000)
     assert report.usage.cost_usd is None
     assert report.usage.budget_left_usd is None
     assert report.to_json().count("tells neither") == 1
