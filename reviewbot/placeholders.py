@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
@@ -35,13 +35,17 @@ def replaced(text: str, spots: Iterable[Spot]) -> str:
     return "".join((*made, text[end:]))
 
 
-def disjoint(spots: Iterable[Spot]) -> Iterator[Spot]:
-    """The places in their order; of those that overlap one for all, of the kind of the longest."""
+def _length(spot: Spot) -> int:
+    return spot.end - spot.start
+
+
+def disjoint(spots: Iterable[Spot], weight: Callable[[Spot], int] = _length) -> Iterator[Spot]:
+    """The places in their order; of those that overlap one for all, of the weightiest's kind."""
     held: Spot | None = None
     for spot in sorted(spots):
         if held and spot.start < held.end:
-            longer = max(held, spot, key=lambda each: each.end - each.start)
-            held = Spot(held.start, max(held.end, spot.end), longer.kind)
+            kind = max(held, spot, key=weight).kind
+            held = Spot(held.start, max(held.end, spot.end), kind)
         else:
             if held:
                 yield held

@@ -9,7 +9,7 @@ from functools import cached_property
 from urllib.parse import quote
 
 from reviewbot.blocks import BLOT, DOUBT, PRIVATE_KEY, key_lines
-from reviewbot.placeholders import PLACEHOLDER, Spot, replaced
+from reviewbot.placeholders import PLACEHOLDER, Spot, disjoint, replaced
 from reviewbot.rulebook import Rulebook, long_words, occurrences
 from reviewbot.rules import Rule, read_rules, shipped
 from reviewbot.values import decoded, is_literal, is_password
@@ -104,7 +104,7 @@ class Redactor:
         while new := self._more(seen, path):
             found += new
             seen = _blotted(seen, new)
-        return list(self._named(found))
+        return list(disjoint(found, self._weight))
 
     def _more(self, seen: str, path: str) -> list[Spot]:
         """What the first of the finders finds; the next one looks at what that leaves."""
@@ -135,21 +135,9 @@ class Redactor:
     def _personal_data(self, seen: str) -> Iterable[Spot]:
         return self._personal(seen) if self._personal else ()
 
-    def _named(self, found: Iterable[Spot]) -> Iterator[Spot]:
-        """One spot for all that overlap, of the kind that has the highest rank."""
-        held: Spot | None = None
-        for spot in sorted(found):
-            if held and spot.start < held.end:
-                kind = min(
-                    held.kind, spot.kind, key=lambda kind: self._ranks.get(kind, len(self._ranks))
-                )
-                held = Spot(held.start, max(held.end, spot.end), kind)
-            else:
-                if held:
-                    yield held
-                held = spot
-        if held:
-            yield held
+    def _weight(self, spot: Spot) -> int:
+        """The more certain a kind is, the more it weighs."""
+        return -self._ranks.get(spot.kind, len(self._ranks))
 
 
 def own_values(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -377,7 +377,7 @@ def test_a_rule_without_keywords_is_tried_on_every_line_of_its_files() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[rules]", "rules.toml is no TOML"),
+        ("[[rules]", "rules.toml: Expected"),
         ("rules = 1", "rules.toml: rules are written as [[rules]]"),
         ("[[rules]]\nregex = 'a'", "rules.toml: rule 1 has no id"),
         ("[[rules]]\nid = 'A b'\nregex = 'a'", "rules.toml: rule 1 has no id"),
