@@ -181,16 +181,17 @@ def test_a_complete_run(program: Program, shop: Repo, log: Path, fake: FakeGatew
     assert done.code == 1, done.err
     assert "plantedtitle" in done.out
     calls, run = logged(log)
-    assert {call.checklist for call in calls} == {"style", "security"}
-    assert {call.call_id for call in calls} == {"call-" + call.checklist for call in fake.calls}
+    assert {call.checklist for call in calls} == {"style", "security", "verification"}
+    asked = (*fake.calls, *fake.verifications)
+    assert {call.call_id for call in calls} <= {"", *(f"call-{call.checklist}" for call in asked)}
     for call in calls:
         assert (call.status, call.model, call.tokens.input) == ("ok", "claude-sonnet", 1000)
         assert call.dollars == pytest.approx(1000 * 3e-06 + 10 * 1.5e-05)
-    assert (run.status, run.exit_code, run.files, run.calls) == ("complete", 1, 1, 2)
+    assert (run.status, run.exit_code, run.files, run.calls) == ("complete", 1, 1, 3)
     assert run.findings["high"] == 1
     assert sum(run.findings.values()) == 1
-    assert run.tokens.input == 2000
-    assert run.dollars == pytest.approx(2 * 3.15e-03)
+    assert run.tokens.input == 3000
+    assert run.dollars == pytest.approx(3 * 3.15e-03)
     origin = run.origin
     assert (origin.repository, origin.user, origin.pull_request) == ("acme/shop", "ada", None)
     assert origin.commit == shop.git("rev-parse", "HEAD")
@@ -279,7 +280,7 @@ def test_a_log_in_the_repository_is_no_part_of_the_change(program: Program, shop
     shop.write(".reviewbot.yaml", "audit: {path: 'logs/[a] *.jsonl'}\n")
     program("diff", "--checklist", "style")
     done = program("diff", "--checklist", "style", "--format", "json")
-    assert len(audit.read(shop.folder / "logs/[a] *.jsonl").lines) == 4
+    assert len(audit.read(shop.folder / "logs/[a] *.jsonl").lines) == 6
     (entry,) = (each for each in done.report["coverage"] if "logs" in each["path"])
     assert entry["status"] == "skipped"
 
@@ -297,12 +298,13 @@ def test_the_command_sums_up(program: Program, log: Path) -> None:
     program(*DIFF)
     said = program("audit", "--by", "repository", "--since", "1d", "--json")
     (group,) = json.loads(said.out)["groups"]
-    assert (group["repository"], group["runs"], group["calls"]) == ("acme/shop", 1, 2)
+    assert (group["repository"], group["runs"], group["calls"]) == ("acme/shop", 1, 3)
     table = program("audit", "--by", "checklist", str(log)).out.splitlines()
     assert [line.split()[:3] for line in table[1:]] == [
         ["security", "1", "1"],
         ["style", "1", "1"],
-        ["all", "1", "2"],
+        ["verification", "1", "1"],
+        ["all", "1", "3"],
     ]
 
 

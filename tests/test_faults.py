@@ -94,8 +94,8 @@ def verbs(name: str) -> Verbs:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once."""
+def retrying_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forges are asked again at once."""
     monkeypatch.setattr("reviewbot.forge.api.RETRY_DELAYS", (0.0, 0.0))
 
 

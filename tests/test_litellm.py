@@ -30,9 +30,9 @@ def test_a_review_reads_the_cache_that_its_first_call_writes(work: Work) -> None
         ("app.py", 2, 4)
     ]
     used = report.usage
-    assert used.calls == len(work.sent) == 4
+    assert used.calls == len(work.sent) == 5  # with the verification
     assert used.cache_write_tokens > 1024
-    assert used.cached_tokens == 3 * used.cache_write_tokens
+    assert used.cached_tokens == 4 * used.cache_write_tokens
     assert used.cost_usd
     assert used.models == ("claude-sonnet",)
 

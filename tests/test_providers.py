@@ -169,7 +169,9 @@ def test_a_review_in_the_provider_s_own_format(work: Work, provider: Provider) -
     key = make_key(metadata={"tags": ["team:shop"]}, user_id="ada")
     report, _ = work.review(key, model=provider.model, checklists=["security", "style"])
     calls = work.sent
-    assert [call["protocol"] for call in calls] == [provider.protocol] * 2  # and no other request
+    assert [call["protocol"] for call in calls] == [
+        provider.protocol
+    ] * 3  # two checklists and the verification; no other request
     assert not any(key in json.dumps(call) for call in calls)
     bodies = [call["body"] for call in calls]
     for body in bodies:
@@ -177,7 +179,7 @@ def test_a_review_in_the_provider_s_own_format(work: Work, provider: Provider) -
     assert len({json.dumps(provider.schema(body)) for body in bodies}) == 1
     assert len({json.dumps(shared(provider, body)) for body in bodies}) == 1
     titles = {provider.blocks(body)[1][1][0].splitlines()[0] for body in bodies}
-    assert titles == {"# Checklist: Security", "# Checklist: Style"}
+    assert titles == {f"# Checklist: {name}" for name in ("Security", "Style", "Verification")}
     check_report(provider, report)
 
 
@@ -188,7 +190,7 @@ def check_body(provider: Provider, body: Body) -> None:
     assert provider.answer_tokens(body) == ANSWER_TOKENS
     system, (change, task) = provider.blocks(body)
     assert system.startswith("You review a change")
-    assert change[0].startswith("# The change")
+    assert "\n# The change\n" in change[0]
     assert task[0].startswith("# Checklist: ")
     assert (change[1], task[1]) == (provider.has_breakpoint, False)
     assert json.dumps(body).count("cache") == int(provider.has_breakpoint)
@@ -208,7 +210,7 @@ def check_report(provider: Provider, report: Report) -> None:
         ("app.py", 2, provider.model)
     ]
     used = report.usage
-    assert (used.calls, used.models) == (2, (provider.model,))
+    assert (used.calls, used.models) == (3, (provider.model,))
     assert used.input_tokens > 2048
     assert used.output_tokens > 0
     assert used.cost_usd
