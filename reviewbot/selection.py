@@ -23,15 +23,25 @@ LONGEST_LINES = 2_000
 
 MAY_HOLD_SECRETS = "may hold secrets"
 _SECRETS = """
-    .env
-    .env.*
+    .env*
+    *.bks
+    *.jceks
     *.jks
     *.kdbx
     *.key
     *.keystore
+    *.ovpn
     *.p12
+    *.p8
     *.pem
     *.pfx
+    *.ppk
+    *.tfstate
+    *.tfstate.backup
+    **/.aws/credentials
+    .dockercfg
+    .git-credentials
+    .htpasswd
     .netrc
     .pypirc
     id_dsa

@@ -157,7 +157,11 @@ def test_files_keep_the_order_of_the_diff() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".env", "deploy/.env.local", "certs/server.pem", "id_rsa", "app/release.keystore"]
+    "path",
+    [
+        *(".env", ".envrc", "deploy/.env.local", "certs/server.pem", "id_rsa"),
+        *("app/release.keystore", "home/.aws/credentials", "infra/main.tfstate", "AuthKey_1.p8"),
+    ],
 )
 def test_a_file_that_may_hold_secrets_is_never_sent(path: str) -> None:
     not_generated = {(path, "linguist-generated"): "unset", (path, "linguist-vendored"): "unset"}
