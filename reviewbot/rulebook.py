@@ -10,7 +10,7 @@ from itertools import product
 from reviewbot.blocks import DOUBT
 from reviewbot.keywords import Keywords
 from reviewbot.placeholders import Spot
-from reviewbot.rules import Rule
+from reviewbot.rules import Rule, line_around
 
 # The keyword of a format is a part of the credential, and no credential with a format is shorter.
 LEAST_WORD = 20
@@ -18,7 +18,9 @@ LEAST_WORD = 20
 _LINE_START = re.compile("^", re.MULTILINE)
 
 
-MOST_TRIES = 50  # of one rule on one line: more would take long, and nobody writes such lines
+# Characters that one rule reads of one line, anew for each of its words there: more would take
+# long, and nobody writes a line with so many.
+MOST_READ = 50_000
 
 
 class Rulebook:
@@ -39,17 +41,17 @@ class Rulebook:
             words: its long words.
             path: the file.
         """
-        tries: Counter[tuple[Rule, int]] = Counter()
+        read: Counter[tuple[Rule, int]] = Counter()
         for rule, place in self._places(_lower(text), words.lower(), path):
             if not rule.concerns(path):
                 continue
-            line = text.rfind("\n", 0, place) + 1
-            tries[rule, line] += 1
-            if tries[rule, line] <= MOST_TRIES:
+            start, end = line_around(text, place)
+            before = read[rule, start]
+            read[rule, start] += end - start
+            if read[rule, start] <= MOST_READ or not before:
                 yield from (Spot(*span, rule.id) for span in rule.finds(text, place, path))
-            elif tries[rule, line] == MOST_TRIES + 1:
-                end = text.find("\n", place)
-                yield Spot(line, len(text) if end < 0 else end, DOUBT)
+            elif before <= MOST_READ:
+                yield Spot(start, end, DOUBT)
 
     def _places(self, low: str, words: str, path: str) -> Iterator[tuple[Rule, int]]:
         """Each rule, with the places to try it; a line is one place, however many words it has."""
