@@ -158,6 +158,9 @@ class _Flight:
         self._followers: dict[int, list[int]] = {}
         self._with_breakpoint: set[int] = set()
         self._ended: dict[int, dict[int, Outcome]] = defaultdict(dict)  # by batch
+        self._verification = {
+            each.batch: number for number, each in enumerate(requests) if each.verifies
+        }
         self._members = Counter(each.batch for each in requests if not each.verifies)
         groups: dict[tuple[int, str], list[int]] = defaultdict(list)
         for number, request in enumerate(self._requests):
@@ -219,17 +222,15 @@ class _Flight:
         ended[number] = outcome
         if len(ended) < self._members[batch]:
             return
-        for waiting in [n for n in self._pending if self._verifies(n, batch)]:
-            in_order = [ended[each] for each in sorted(ended)]
-            if request := self._completed(self._requests[waiting], in_order):
-                self._requests[waiting] = request
-                self._todo.put(waiting)
-            else:
-                self._pending.discard(waiting)
-
-    def _verifies(self, number: int, batch: int) -> bool:
-        request = self._requests[number]
-        return request.verifies and request.batch == batch
+        waiting = self._verification.get(batch)
+        if waiting is None:
+            return
+        in_order = [ended[each] for each in sorted(ended)]
+        if request := self._completed(self._requests[waiting], in_order):
+            self._requests[waiting] = request
+            self._todo.put(waiting)
+        else:
+            self._pending.discard(waiting)
 
     # --- one request --------------------------------------------------------------------------
 

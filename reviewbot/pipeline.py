@@ -194,7 +194,7 @@ def review_change(
             deadline=deadline,
             fallbacks=review.config.fallback_models,
             completed=lambda waiting, ended: verification.request(
-                waiting, _candidates(review, ended)
+                waiting, _candidates(_placed(review, ended), review.config)
             ),
         )
         for outcome in answers:
@@ -354,7 +354,8 @@ def _findings(review: Review, outcomes: Sequence[Outcome]) -> tuple[Comment, ...
 
 def _verified(review: Review, outcomes: Sequence[Outcome]) -> Iterator[Comment]:
     """The findings of one batch; of those that somebody has tried to refute, what came of it."""
-    candidates, least = _candidates(review, outcomes), review.config.min_confidence
+    placed, least = _placed(review, outcomes), review.config.min_confidence
+    candidates = _candidates(placed, review.config)
     answers = [each.answer for each in outcomes if each.request.verifies and each.answer]
     verdicts = verification.verdicts(answers[0], len(candidates)) if answers else {}
     if review.verifier:
@@ -362,13 +363,12 @@ def _verified(review: Review, outcomes: Sequence[Outcome]) -> Iterator[Comment]:
     else:
         yield from (verification.sure_enough(each, least) for each in candidates)
     asked = {each.id for each in candidates}
-    yield from (each for each in _placed(review, outcomes) if each.id not in asked)
+    yield from (each for each in placed if each.id not in asked)
 
 
-def _candidates(review: Review, outcomes: Sequence[Outcome]) -> Sequence[Comment]:
+def _candidates(placed: Iterable[Comment], config: Config) -> Sequence[Comment]:
     """The findings of one batch that would be shown, the worst first."""
-    placed = (above_threshold(each, review.config) for each in _placed(review, outcomes))
-    return ranked(each for each in placed if each.state == "new")
+    return ranked(each for each in placed if above_threshold(each, config).state == "new")
 
 
 def _placed(review: Review, outcomes: Sequence[Outcome]) -> tuple[Comment, ...]:
