@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections import Counter, defaultdict
@@ -26,6 +27,8 @@ from reviewbot.prompt import Request
 from reviewbot.text import fenced
 
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
+
+_CLAIM = re.compile(r"""["']severity["']""")
 
 _END = -1  # goes before all numbers of requests
 
@@ -344,4 +347,5 @@ def _keeps(answer: Answer, text: str) -> bool:
 
     Fewer findings would hide some; and nothing at all is what becomes of a model's excuse.
     """
-    return len(answer.findings) >= text.count("severity") and bool(answer.findings or answer.items)
+    claims = len(_CLAIM.findall(text))
+    return len(answer.findings) >= claims and bool(answer.findings or answer.items)

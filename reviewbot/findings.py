@@ -47,31 +47,33 @@ class Status(StrEnum):
 
 
 # The same bytes for every call: the schema is part of the provider's cache key. Item ids are plain
-# strings in it for that reason; numbers have no bounds, as providers turn these into prose.
+# strings in it for that reason; numbers have no bounds, as providers turn these into prose. What a
+# model is to think of before it decides stands before the decision: it writes in this order.
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["findings", "items"],
+    "required": ["reading", "findings", "items"],
     "properties": {
+        "reading": {"type": "string", "description": "notes, before anything is decided"},
         "findings": {
             "type": "array",
             "items": {
                 "type": "object",
                 "additionalProperties": False,
                 "required": [
-                    *("path", "line", "end_line", "quote", "severity"),
-                    *("confidence", "item", "title", "body", "suggestion"),
+                    *("path", "line", "end_line", "quote", "title"),
+                    *("body", "severity", "confidence", "item", "suggestion"),
                 ],
                 "properties": {
                     "path": {"type": "string", "description": "file, as in its heading"},
                     "line": {"type": "integer", "description": "number of the first line"},
                     "end_line": {"type": "integer", "description": "number of the last line"},
                     "quote": {"type": "string", "description": "text of the first line, copied"},
+                    "title": {"type": "string", "description": "the defect, in one line"},
+                    "body": {"type": "string", "description": "what fails and when, why, remedy"},
                     "severity": {"type": "string", "enum": [str(level) for level in Severity]},
                     "confidence": {"type": "integer", "description": "0 (guess) to 10 (certain)"},
                     "item": {"type": "string", "description": "id of the checklist item"},
-                    "title": {"type": "string", "description": "the defect, in one line"},
-                    "body": {"type": "string", "description": "what fails and when, why, remedy"},
                     "suggestion": {
                         "type": "string",
                         "description": "new text for the lines line..end_line; empty for none",
@@ -84,11 +86,11 @@ SCHEMA: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["id", "status", "note"],
+                "required": ["id", "note", "status"],
                 "properties": {
                     "id": {"type": "string"},
-                    "status": {"type": "string", "enum": ["pass", "fail", "not_applicable"]},
                     "note": {"type": "string", "description": "why, in a few words"},
+                    "status": {"type": "string", "enum": ["pass", "fail", "not_applicable"]},
                 },
             },
         },

@@ -16,7 +16,8 @@ from reviewbot.text import fenced, squeezed, visible
 UNDECIDED = 5  # of 10; where the verifier gives no number
 
 _ID = re.compile(r"\s*c?(\d{1,4})\s*")
-_SCORE = re.compile(r"\W*(\d{1,2})(?:\s*/\s*10)?\b[\s:.,;)-]*")
+_SCORE = re.compile(r"\s*\[(\d{1,2})(?:\s*/\s*10)?\][\s.,;]*")
+_BARE_SCORE = re.compile(r"\A\W*(\d{1,2})(?:\s*/\s*10)?\b[\s:.,;)-]*")
 _SAME_AS = re.compile(r"[\s.,;(-]*\bsame as c(\d{1,4})\b[.)]?", re.IGNORECASE)
 
 
@@ -61,8 +62,9 @@ def _verdict(item: ItemAnswer, place: int) -> Verdict:
     same = _SAME_AS.search(item.note)
     earlier = int(same[1]) - 1 if same else place
     note = _SAME_AS.sub("", item.note, count=1)
-    score = _SCORE.match(note)
-    reason = squeezed(note[score.end() :] if score else note)
+    scores = [*_SCORE.finditer(note)]
+    score = scores[-1] if scores else _BARE_SCORE.match(note)
+    reason = squeezed(f"{note[: score.start()]} {note[score.end() :]}" if score else note)
     number = min(int(score[1]), 10) if score else 10 if item.status == Status.PASS else UNDECIDED
     return Verdict(
         score=min(number, UNDECIDED - 1) if item.status == Status.FAIL else number,

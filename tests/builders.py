@@ -156,4 +156,5 @@ def raw_finding(**changes: Any) -> dict[str, Any]:
 
 def reply(*findings: dict[str, Any], items: Sequence[dict[str, Any]] = ()) -> str:
     """An answer as the model is asked to write it."""
-    return json.dumps({"findings": findings, "items": items}, ensure_ascii=False)
+    answer = {"reading": "", "findings": findings, "items": items}
+    return json.dumps(answer, ensure_ascii=False)

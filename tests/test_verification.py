@@ -58,6 +58,11 @@ def test_the_claims_stand_in_a_block_with_their_places_and_quotes() -> None:
 @pytest.mark.parametrize(
     ("item", "found"),
     [
+        (("c1", "pass", "Line 3 shows it. [8]"), {0: Verdict(8, "Line 3 shows it.", None)}),
+        (("c1", "pass", "a[0] is so [7/10]."), {0: Verdict(7, "a[0] is so", None)}),
+        (("c2", "pass", "it is so [9] same as c1"), {1: Verdict(9, "it is so", 0)}),
+        (("c2", "pass", "it is so, same as c1 [9]"), {1: Verdict(9, "it is so", 0)}),
+        (("c3", "fail", "it is not [0]"), {2: Verdict(0, "it is not", None)}),
         (("c1", "pass", "8: it is so."), {0: Verdict(8, "it is so.", None)}),
         (("2", "pass", "10/10 - proven"), {1: Verdict(10, "proven", None)}),
         ((" C3 ", "fail", "2: no"), {}),
