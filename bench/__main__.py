@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import samples
+from bench import samples, service
 from bench.gateway import LATENCY
 from bench.processes import alternating, measure
 from bench.samples import folder
@@ -77,12 +78,61 @@ def bench_prefix() -> None:
     with folder() as place, gateway() as url:
         samples.branch(place, files=40, lines=300, changed=1_600)
         four, one = (
-            usage(place, url, *arguments) for arguments in ((), ("--checklist", "security"))
+            usage(place, with_gateway(url), *arguments)
+            for arguments in ((), ("--checklist", "security"))
         )
-        plain = four["input_tokens"] - four["cached_tokens"] - four["cache_write_tokens"]
-        billed = plain + 1.25 * four["cache_write_tokens"] + 0.1 * four["cached_tokens"]
         show("prefix", four["cache_write_tokens"], 20_000, "tok", at_least=True)
-        show("four checklists, billed input / one", billed / one["input_tokens"], 1.8)
+        show("four checklists, billed input / one", billed(four) / one["input_tokens"], 1.8)
+
+
+def bench_cost() -> None:
+    """What 20 files bill with findings that are verified, against one pass without a cache.
+
+    Through a LiteLLM proxy too, where one with simulated providers runs.
+    """
+    with folder() as place, folder() as aside:
+        name = f"work {uuid.uuid4().hex}"
+        answers = service.branch(place, name)
+        (aside / "answers.json").write_text(json.dumps(answers))
+        with gateway(str(aside / "answers.json")) as url:
+            show_cost("20 files", place, with_gateway(url))
+        if simulated := os.environ.get("UPSTREAM_ANSWERS"):
+            with answering(Path(simulated), name, answers):
+                show_cost("20 files by LiteLLM", place, os.environ)
+
+
+def show_cost(what: str, place: Path, environment: Mapping[str, str]) -> None:
+    """The review of a branch, against one pass: at effort low nobody verifies."""
+    four, one = (
+        usage(place, environment, "--model", "claude-sonnet", *arguments)
+        for arguments in (("--effort", "medium"), ("--effort", "low", "--checklist", "security"))
+    )
+    prefix = four["cache_write_tokens"]
+    show(f"{what}, one pass", one["input_tokens"], 10_000, "tok", at_least=True)
+    show(f"{what}, four checklists and verification", four["calls"], 5, "calls", at_least=True)
+    show(f"{what}, cached / prefix", four["cached_tokens"] / prefix, 4, at_least=True)
+    show(f"{what}, billed input / one pass", billed(four) / one["input_tokens"], 2.2)
+
+
+def billed(used: Mapping[str, int]) -> float:
+    """Input in tokens at the plain price: cache writes cost more, cache reads a tenth."""
+    plain = used["input_tokens"] - used["cached_tokens"] - used["cache_write_tokens"]
+    return plain + 1.25 * used["cache_write_tokens"] + 0.1 * used["cached_tokens"]
+
+
+@contextmanager
+def answering(simulated: Path, name: str, answers: service.Answers) -> Iterator[None]:
+    """Have the simulated providers of a proxy answer so to the work of this name."""
+    files = []
+    for title, answer in answers.items():
+        files.append(simulated / f"00-{uuid.uuid4().hex}.json")
+        match = f"{name}.*^# Checklist: {title}$"
+        files[-1].write_text(json.dumps({"match": match, "answer": answer}))
+    try:
+        yield
+    finally:
+        for file in files:
+            file.unlink()
 
 
 def bench_redaction() -> None:
@@ -93,11 +143,11 @@ def bench_redaction() -> None:
     show("redaction", speed, 5, "MB/s", at_least=True)
 
 
-def usage(place: Path, url: str, *arguments: str) -> dict[str, int]:
+def usage(place: Path, environment: Mapping[str, str], *arguments: str) -> dict[str, int]:
     """The usage of one review."""
     command = [PROGRAM, "diff", "main", "feature", "--format", "json", *arguments]
     said = subprocess.run(
-        command, cwd=place, env=with_gateway(url), capture_output=True, check=True
+        command, cwd=place, env=environment, capture_output=True, check=True
     ).stdout
     used: dict[str, int] = json.loads(said)["usage"]
     return used
@@ -127,10 +177,10 @@ def size(place: Path) -> int:
 
 
 @contextmanager
-def gateway() -> Iterator[str]:
-    """The slow gateway, in a process of its own."""
+def gateway(*answers: str) -> Iterator[str]:
+    """The slow gateway, in a process of its own; with a file of answers, or finding nothing."""
     process = subprocess.Popen(
-        [PYTHON, "-m", "bench.gateway"],
+        [PYTHON, "-m", "bench.gateway", *answers],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -152,6 +202,7 @@ BENCHES = {
     "run": bench_run,
     "large": bench_large,
     "prefix": bench_prefix,
+    "cost": bench_cost,
     "redaction": bench_redaction,
     "install": bench_install,
 }

@@ -78,33 +78,37 @@ def test_the_first_of_a_batch_goes_ahead_until_its_answer_begins(
     fake: FakeGateway, gateway: Gateway
 ) -> None:
     order: list[str] = []
-    others_there = threading.Event()
+    another_there = threading.Event()
+    side_by_side = threading.Barrier(4)
 
     def first(wire: fg.Wire) -> None:
-        assert not others_there.wait(0.2)  # time in which others could come, and must not
+        assert not another_there.wait(0.2)  # time in which others could come, and must not
         order.append("begins")
         wire.head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
         start, *rest = fg.chunks(WHOLE, finish="stop", usage=fg.USAGE)
         wire.piece(start)
-        assert others_there.wait(fg.PATIENCE)  # they do not wait for its end
+        side_by_side.wait(fg.PATIENCE)  # nobody waits for its end, nor for one another's
         for piece in rest:
             wire.piece(piece)
         wire.end()
+
+    def other(wire: fg.Wire) -> None:
+        another_there.set()
+        side_by_side.wait(fg.PATIENCE)
+        streamed(WHOLE)(wire)
 
     def react(call: Call) -> Reaction:
         if call.checklist == "a":
             return first
         order.append(call.checklist)
-        if len(order) == 3:
-            others_there.set()
-        return streamed(WHOLE)
+        return other
 
     fake.react = react
-    outcomes = run(gateway, [request("a"), request("b"), request("c")])
-    assert by_checklist(outcomes) == {"a": "", "b": "", "c": ""}
+    outcomes = run(gateway, [request(name) for name in "abcd"])
+    assert by_checklist(outcomes) == {"a": "", "b": "", "c": "", "d": ""}
     assert order[0] == "begins"
-    assert sorted(order[1:]) == ["b", "c"]
-    assert [has_breakpoint(call) for call in fake.calls] == [[True, False]] * 3
+    assert sorted(order[1:]) == ["b", "c", "d"]
+    assert [has_breakpoint(call) for call in fake.calls] == [[True, False]] * 4
     assert len({json.dumps(call.body["messages"][:1]) for call in fake.calls}) == 1
     assert len({call.body["messages"][1]["content"][0]["text"] for call in fake.calls}) == 1
 

@@ -29,6 +29,7 @@ from gitlab_ci import (
 from scripted import noticing
 from worlds import ALL, GitLabWorld, gitlab_world
 
+from reviewbot import sarif
 from reviewbot.report import from_json
 from tools.lock import builders
 
@@ -45,8 +46,7 @@ def test_inputs_are_those_of_the_action() -> None:
     there = ACTION["inputs"]
     ours = {name: each["description"] for name, each in INPUTS.items() if name in there}
     assert ours == {name: there[name]["description"] for name in ours}
-    # Two of these are masked variables here, never inputs; files of other jobs do not come in.
-    of_github = {"gateway-key", "github-token", "hints"}
+    of_github = {"gateway-key", "github-token"}  # masked variables here, never inputs
     assert there.keys() - ours.keys() == of_github
     of_gitlab = {"stage", "job-name", "image", "package", "base-report"}
     assert INPUTS.keys() - ours.keys() == of_gitlab
@@ -105,7 +105,8 @@ def test_nothing_of_other_jobs_comes_in() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert [file.name for file in EXAMPLES] == ["component.yml", "include.yml", "two-jobs.yml"]
+    names = [file.name for file in EXAMPLES]
+    assert names == ["component.yml", "hints.yml", "include.yml", "two-jobs.yml"]
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: str(file.name))
@@ -206,7 +207,8 @@ def test_the_report_is_posted_also_where_the_review_has_failed(checkout: Path) -
 
 TOLD = (
     *("AI_GATEWAY_URL", "REVIEWBOT_MODEL", "REVIEWBOT_CHECKLISTS", "REVIEWBOT_FAIL_ON"),
-    *("REVIEWBOT_EFFORT", "REVIEWBOT_BUDGET", "REVIEWBOT_CONFIG", "REVIEWBOT_NO_POST"),
+    *("REVIEWBOT_EFFORT", "REVIEWBOT_BUDGET", "REVIEWBOT_CONFIG", "REVIEWBOT_HINTS"),
+    "REVIEWBOT_NO_POST",
 )
 TELLS = f"""
 import json, os, sys
@@ -277,6 +279,7 @@ def test_inputs_reach_the_program_as_variables(
         "effort": "medium",
         "budget": "0.50",
         "config": "ci/reviewbot.yaml",
+        "hints": "ruff.sarif scans/semgrep.sarif",
     }
     content = pipeline(inputs | {"package": str(telling), "post": False})
     done = run_job(checkout, content, MERGE_REQUEST | offline | OF_PROJECT)
@@ -372,6 +375,40 @@ def test_without_a_report_there_is_nothing_to_post(repo: Repo) -> None:
     done = run_job(repo.folder, pipeline(POSTS), MERGE_REQUEST, "post")
     assert done.code == 0
     assert "there is nothing to post" in done.log
+
+
+# --- hints of another job ------------------------------------------------------------------------
+
+
+@needs_gitlab_ci_local
+@pytest.mark.parametrize("way", ["input", "variable"])
+def test_hints_that_are_in_the_merge_request_are_not_shown(repo: Repo, way: str) -> None:
+    repo.write("semgrep.sarif", '{"version": "2.1.0", "runs": []}')
+    repo.commit()
+    hints = "ruff.sarif semgrep.sarif"
+    inputs = {"hints": hints} if way == "input" else {}
+    of_project = {"REVIEWBOT_HINTS": hints} if way == "variable" else {}
+    done = run_job(repo.folder, pipeline(inputs), MERGE_REQUEST | of_project)
+    assert done.code == 2
+    assert "the hints are a file of the merge request" in done.log
+
+
+@needs_gitlab_ci_local
+def test_what_a_linter_has_found_reaches_the_review(
+    repo: Repo, telling: Path, offline: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.write("shop/cart.py", "import os\n")
+    repo.commit()
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    content = example("hints.yml", package=str(telling))
+    installation, *check = content["ruff"]["script"]
+    assert installation.startswith("pip install ")
+    content["ruff"]["script"] = check  # by the ruff of this environment
+    assert run_job(repo.folder, content, MERGE_REQUEST, "ruff").files == {"ruff.sarif"}
+    done = run_job(repo.folder, content, MERGE_REQUEST | offline)
+    assert told(done)["REVIEWBOT_HINTS"] == "ruff.sarif"
+    (hint,) = sarif.read([done.workspace / "ruff.sarif"], done.workspace)
+    assert (hint.path, hint.source) == ("shop/cart.py", "ruff F401")
 
 
 # --- the job, with the real program --------------------------------------------------------------

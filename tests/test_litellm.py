@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Callable
 
 import pytest
-from builders import comment
+from builders import comment, raw_finding
+from fake_gateway import answered
 from litellm_proxy import MARKS, Work, administer, blocked, deleted, expired, make_key
 
 from reviewbot.catalogue import Catalogue
@@ -143,11 +145,34 @@ def test_the_models_of_a_key(allowed: list[str], names: set[str]) -> None:
     assert (chosen.model.takes_schemas, chosen.model.caches) == (True, True)
 
 
-def test_a_usual_key_gets_through_a_larger_branch(work: Work) -> None:
+def add_20_files(work: Work) -> None:
     for number in range(20):
         lines = "".join(f"value_{line} = {work.mark}({number})\n" for line in range(20))
         work.repo.write(f"file_{number}.py", lines)
     work.repo.commit("more")
+
+
+def test_four_checklists_and_verification_bill_at_most_2_2_times_one_pass(work: Work) -> None:
+    add_20_files(work)
+    found = [
+        raw_finding(path=f"file_{number}.py", line=1, quote=f"value_0 = {work.mark}({number})")
+        for number in range(8)
+    ]
+    work.answers(answer=json.loads(answered(found)))
+    alone = {"effort": "low", "model": "claude-sonnet", "checklists": ["style"]}
+    one = work.review(make_key(), **alone)[0].usage
+    assert (one.calls, one.cached_tokens, one.cache_write_tokens) == (1, 0, 0)
+    report, _ = work.review(make_key())
+    assert len(report.findings) == len(found)
+    used = report.usage
+    assert used.calls == 5
+    plain = used.input_tokens - used.cached_tokens - used.cache_write_tokens
+    billed = plain + 1.25 * used.cache_write_tokens + 0.1 * used.cached_tokens
+    assert one.input_tokens < billed <= 2.2 * one.input_tokens
+
+
+def test_a_usual_key_gets_through_a_larger_branch(work: Work) -> None:
+    add_20_files(work)
     report, _ = work.review(make_key(tpm_limit=100_000, rpm_limit=60))
     assert report.status == "complete"
     assert {entry.status for entry in report.coverage} == {"reviewed"}
