@@ -12,6 +12,10 @@ import reviewbot
 
 ROOT = Path(reviewbot.__file__).parent
 
+COMMANDS = {
+    *("cli.audit", "cli.checklists", "cli.ci", "cli.config", "cli.demo", "cli.diff"),
+    *("cli.doctor", "cli.evaluation", "cli.keys", "cli.models", "cli.post"),
+}
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"}
@@ -58,6 +62,8 @@ FLOORS = (
     {"doctor.workplace", "doctor.gateway", "doctor.forge"},
     {"doctor"},
     {"demo", "demo.gateway"},
+    {"cli.options", "cli.saying", "cli.spans"},
+    COMMANDS,
     {"cli", "__main__"},
 )
 ONLY_USERS = {
@@ -69,7 +75,16 @@ ONLY_USERS = {
     "stdnum": {"personal"},
     "subprocess": {"git", "demo"},
     "jinja2": {"checklists"},
-    "click": {"cli", "output", "render.text", "render.diagnosis", "demo"},
+    "click": {
+        "cli",
+        "cli.options",
+        "cli.saying",
+        "output",
+        "render.text",
+        "render.diagnosis",
+        "demo",
+    }
+    | COMMANDS,
 }
 
 
