@@ -30,8 +30,8 @@ FLOORS = (
     {"languages", "symbols", "meaning"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history", "hints"},
-    {"sarif"},
-    {"change", "prompt", "report", "meter", "gateway", "house", "management"},
+    {"sarif", "client"},
+    {"change", "prompt", "report", "meter", "gateway", "knock", "house", "management"},
     {
         "calls",
         "related",
@@ -69,8 +69,8 @@ FLOORS = (
 ONLY_USERS = {
     "github": {"forge.github_api"},
     "gitlab": {"forge.gitlab_api"},
-    "openai": {"gateway"},
-    "httpx2": {"connections", "gateway", "management"},
+    "openai": {"client"},
+    "httpx2": {"client", "connections", "knock", "management"},
     "unidiff": {"diff"},
     "stdnum": {"personal"},
     "subprocess": {"git", "demo"},
