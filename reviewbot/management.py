@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reviewbot.accounts import Key, Made, User
-from reviewbot.connections import connections, never_sent
+from reviewbot.connections import connections, never_sent, timeout
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import GatewayError
 from reviewbot.quoting import quoted
@@ -19,7 +19,6 @@ from reviewbot.unreachable import unreachable
 if TYPE_CHECKING:
     import httpx2
 
-CONNECT_TIMEOUT = 10.0  # seconds
 TIMEOUT = 30.0  # seconds; a proxy may have a slow database
 
 _LOOKS_LIKE_A_KEY = re.compile(r"sk-[\w-]{5,}")
@@ -212,13 +211,8 @@ class Management:
 
 
 def _client(endpoint: Endpoint) -> httpx2.Client:
-    import httpx2  # noqa: PLC0415 - slow, and not needed for --help
-
-    return connections(
-        endpoint,
-        headers={"Authorization": f"Bearer {endpoint.key}"},
-        timeout=httpx2.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
-    )
+    headers = {"Authorization": f"Bearer {endpoint.key}"}
+    return connections(endpoint, headers=headers, timeout=timeout(TIMEOUT))
 
 
 def _read_answer(response: httpx2.Response, clean: Callable[[object], str]) -> _Answer:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from reviewbot.errors import CallError
 
 SAFE_WINDOW = 32_000  # tokens; for a model that the gateway tells nothing about
 BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for every model
@@ -162,6 +164,32 @@ class Reply:
     cut: bool
     usage: Usage
     cut_by: str = ""
+
+
+def reply(chunks: Iterable[Mapping[str, Any]], opened: Callable[[], None]) -> Reply:
+    """The answer that is streamed in chunks; a whole completion is a stream of one.
+
+    Args:
+        chunks: of a chat completion.
+        opened: called at each of them.
+
+    Raises:
+        CallError: the stream ended before there was anything.
+    """
+    text: list[str] = []
+    finish = ""
+    used = Usage()
+    for chunk in chunks:
+        opened()
+        for choice in chunk.get("choices") or ():
+            part = choice.get("delta") or choice.get("message") or {}
+            text.append(part.get("content") or "")
+            finish = choice.get("finish_reason") or finish
+        if chunk.get("usage"):
+            used = usage(chunk["usage"])
+    if not finish and not any(text):
+        raise CallError("the answer broke off before it began", retry_after=0.0)
+    return Reply("".join(text), finish in ("", "length", "content_filter"), used)
 
 
 def usage(told: Mapping[str, Any]) -> Usage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -39,6 +38,8 @@ def squeezed(line: str) -> str:
 
 def digest(*parts: str) -> str:
     """A SHA-256 over the parts, as 64 hexadecimal digits."""
+    import hashlib  # noqa: PLC0415 - loads OpenSSL, and is not needed for --help
+
     whole = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(whole).hexdigest()
 

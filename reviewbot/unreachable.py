@@ -37,6 +37,11 @@ def unreachable(host: str, error: BaseException, reason: str, *, proxied: bool) 
     return GatewayError(f"cannot reach {host}: {reason}", hint)
 
 
+def silent(host: str) -> GatewayError:
+    """The error to raise where a connection was made, and no answer came in time."""
+    return GatewayError(f"{host} does not answer", "Is the gateway up?")
+
+
 def _explained(cause: BaseException) -> tuple[str, str] | None:
     if isinstance(cause, socket.gaierror):
         return "no such host is known", "Check how it is spelt, and that you are in its network."

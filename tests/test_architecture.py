@@ -12,6 +12,10 @@ import reviewbot
 
 ROOT = Path(reviewbot.__file__).parent
 
+COMMANDS = {
+    *("cli.audit", "cli.checklists", "cli.ci", "cli.config", "cli.demo", "cli.diff"),
+    *("cli.doctor", "cli.evaluation", "cli.keys", "cli.models", "cli.post"),
+}
 # Lower floors import nothing above them, and nothing beside them in a circle.
 FLOORS = (
     {"", "errors", "text", "meanwhile", "marker", "markup", "placeholders"}
@@ -26,8 +30,8 @@ FLOORS = (
     {"languages", "symbols", "meaning"},
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history", "hints"},
-    {"sarif"},
-    {"change", "prompt", "report", "meter", "gateway", "house", "management"},
+    {"sarif", "client"},
+    {"change", "prompt", "report", "meter", "gateway", "knock", "house", "management"},
     {
         "calls",
         "related",
@@ -58,18 +62,29 @@ FLOORS = (
     {"doctor.workplace", "doctor.gateway", "doctor.forge"},
     {"doctor"},
     {"demo", "demo.gateway"},
+    {"cli.options", "cli.saying", "cli.spans"},
+    COMMANDS,
     {"cli", "__main__"},
 )
 ONLY_USERS = {
     "github": {"forge.github_api"},
     "gitlab": {"forge.gitlab_api"},
-    "openai": {"gateway"},
-    "httpx2": {"connections", "gateway", "management"},
+    "openai": {"client"},
+    "httpx2": {"client", "connections", "knock", "management"},
     "unidiff": {"diff"},
     "stdnum": {"personal"},
     "subprocess": {"git", "demo"},
     "jinja2": {"checklists"},
-    "click": {"cli", "output", "render.text", "render.diagnosis", "demo"},
+    "click": {
+        "cli",
+        "cli.options",
+        "cli.saying",
+        "output",
+        "render.text",
+        "render.diagnosis",
+        "demo",
+    }
+    | COMMANDS,
 }
 
 

@@ -102,7 +102,8 @@ def test_promises_of_security_name_settings_and_options_that_are_there() -> None
     redaction = Config.model_json_schema()["$defs"]["Redaction"]["properties"]
     settings = re.findall(r"`redaction\.(\w+)`", page)
     assert set(settings) == set(redaction)
-    source = (ROOT / "reviewbot/cli.py").read_text("utf-8")
+    commands = (ROOT / "reviewbot/cli").glob("*.py")
+    source = "\n".join(file.read_text("utf-8") for file in commands)
     options = re.findall(r"--[a-z][a-z-]+", page)
     assert options
     assert [option for option in options if f'"{option}"' not in source] == []

@@ -12,11 +12,12 @@ import fake_gateway as fg
 import pytest
 from fake_gateway import KEY, FakeGateway, Reaction, failed, page, streamed, whole
 
+from reviewbot import client
 from reviewbot import gateway as module
 from reviewbot.endpoint import Endpoint, endpoint
 from reviewbot.errors import CallError, GatewayError, UsageError
 from reviewbot.findings import FORM, SCHEMA
-from reviewbot.gateway import Gateway, Part
+from reviewbot.gateway import Gateway
 from reviewbot.models import ANSWER_TOKENS, Attempt, Limits, Model, Question, Reply, Usage
 
 Opener = Callable[..., Gateway]
@@ -27,7 +28,7 @@ MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow each other at once."""
     monkeypatch.setattr(module, "FIRST_DELAY", 0.001)
-    monkeypatch.setattr(module, "LIMIT_DELAY", 0.001)
+    monkeypatch.setattr(client, "LIMIT_DELAY", 0.001)
 
 
 @pytest.fixture
@@ -516,7 +517,7 @@ def test_a_part_keeps_its_own_books_and_leaves_the_connections_open(
     whole = connect()
     noted: list[Attempt] = []
     whole.limit_to(1.0, "the budget of all")
-    with Part(whole, noted.append) as part:
+    with whole.part(noted.append) as part:
         part.labels = {"run": "one"}
         part.limit_to(0.5, "its own budget")
         ask(part)

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple, Protocol, Self
 from reviewbot import house, jobs
 from reviewbot.checklists import Checklist
 from reviewbot.config import Config
+from reviewbot.connections import QUESTION_TIMEOUT
 from reviewbot.endpoint import Source, endpoint, source
 from reviewbot.errors import ReviewbotError
-from reviewbot.gateway import QUESTION_TIMEOUT, Gateway, Knock, knock
+from reviewbot.gateway import Gateway
 from reviewbot.git import Repository
 from reviewbot.house import House
+from reviewbot.knock import Knock, knock
 from reviewbot.models import Model
 from reviewbot.render.diagnosis import Status
 

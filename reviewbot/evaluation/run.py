@@ -23,7 +23,7 @@ from reviewbot.evaluation.case import Case, load
 from reviewbot.evaluation.judge import Judgement, Verdict
 from reviewbot.evaluation.kept import Kept
 from reviewbot.evaluation.results import SCORED, CaseResult, JudgedFinding, Results
-from reviewbot.gateway import Gateway, Part
+from reviewbot.gateway import Gateway
 from reviewbot.guard import Guarded
 from reviewbot.house import House, Overrides
 from reviewbot.meanwhile import side_by_side
@@ -238,7 +238,7 @@ class _Evaluation:
             return begun
         if gateway.meter.refused:
             raise _over(gateway)
-        part = Part(gateway, its_books.noted)
+        part = gateway.part(its_books.noted)
         report = reviewing.reviewed(
             begun,
             self._environment,
@@ -259,7 +259,7 @@ class _Evaluation:
         key = self._judge_key(case, report)
         if kept := self._kept.judgement(case.id, key):
             return kept
-        part = Part(gateway, its_books.noted)
+        part = gateway.part(its_books.noted)
         part.labels = dict(its_books.labels)
         asked = Guarded(part, self._redactor)
         try:
