@@ -211,11 +211,14 @@ def select(
         else:
             chosen.append(file)
 
+    withheld = frozenset(each.file.path for each in skipped if each.reason == MAY_HOLD_SECRETS)
+
     def beside(paths: Sequence[str], attributes: Mapping[tuple[str, str], str]) -> list[str]:
         return [
             path
             for path in paths
-            if not secret.match_file(path)
+            if path not in withheld
+            and not secret.match_file(path)
             and not any(rule.bars(path) for _, rule in named_filters)
             and not _kind(path, attributes)
         ]

@@ -28,11 +28,12 @@ FLOORS = (
     {"git", "merging", "history", "hints"},
     {"sarif"},
     {"change", "prompt", "report", "meter", "gateway", "house", "management"},
+    {"search"},
+    {"lookups"},
     {
         "calls",
         "related",
         "screening",
-        "search",
         "verification",
         "render",
         "render.words",
