@@ -134,9 +134,7 @@ def run(
         completed: makes a request that verifies whole, from how the others of its batch ended;
             None where there is nothing to verify: then it is not sent.
     """
-    flight = _Flight(
-        requests, gateway, deadline, fallbacks, served=served, completed=completed
-    )
+    flight = _Flight(requests, gateway, deadline, fallbacks, served=served, completed=completed)
     threads = range(min(jobs, len(requests)))
     for _ in threads:
         threading.Thread(target=flight.work, daemon=True).start()

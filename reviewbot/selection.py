@@ -197,8 +197,10 @@ def select(
     """
     secret = globs((*_SECRETS.split(), *never_send))
     named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
-    chosen, skipped = [], []
+    chosen, skipped, withheld = [], [], set()
     for file in files:
+        if _secret(file, secret):
+            withheld.add(file.path)
         reason = _nothing_to_read(file) or _secret(file, secret) or _made(file, attributes)
         barred = next((name for name, rule in named_filters if not rule.passes(file.path)), "")
         if reason:
@@ -210,8 +212,6 @@ def select(
             skipped.append(Skipped(file, too_large, incomplete=True))
         else:
             chosen.append(file)
-
-    withheld = frozenset(each.file.path for each in skipped if each.reason == MAY_HOLD_SECRETS)
 
     def beside(paths: Sequence[str], attributes: Mapping[tuple[str, str], str]) -> list[str]:
         return [
