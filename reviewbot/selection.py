@@ -199,9 +199,10 @@ def select(
     named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
     chosen, skipped, withheld = [], [], set()
     for file in files:
-        if _secret(file, secret):
+        held_secrets = _secret(file, secret)
+        if held_secrets:
             withheld.add(file.path)
-        reason = _nothing_to_read(file) or _secret(file, secret) or _made(file, attributes)
+        reason = _nothing_to_read(file) or held_secrets or _made(file, attributes)
         barred = next((name for name, rule in named_filters if not rule.passes(file.path)), "")
         if reason:
             skipped.append(Skipped(file, reason))
