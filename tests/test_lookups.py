@@ -22,7 +22,14 @@ from reviewbot.findings import ASKING_FORM, SCHEMA, LookUp
 from reviewbot.gateway import Gateway
 from reviewbot.git import Repository
 from reviewbot.local import review_of
-from reviewbot.lookups import LEAST_TOKENS, MOST_HITS, MOST_LINES, MOST_LOOK_UPS, MOST_ROUNDS
+from reviewbot.lookups import (
+    LEAST_TOKENS,
+    MOST_HITS,
+    MOST_LINES,
+    MOST_LOOK_UPS,
+    MOST_ROUNDS,
+    Conversation,
+)
 from reviewbot.models import Model
 from reviewbot.pipeline import Review, prepare, review_change
 from reviewbot.prompt import Request, tokens
@@ -261,6 +268,17 @@ def test_room_is_kept_for_them_in_the_window_and_a_small_one_has_none(shop: Repo
     assert lookups.room(LEAST_TOKENS * lookups.WINDOW_SHARE) == LEAST_TOKENS
 
 
+def test_prompt_answer_and_what_is_looked_up_fit_into_one_call(shop: Repo) -> None:
+    most = 20_000
+    shop.write("shop/long.py", "".join(f"value_{n} = compute({n})\n" for n in range(3_000)))
+    with a_review(shop) as review:
+        made = requests_of(review, most)
+    assert len(made) > 4
+    assert {each.look_up_tokens for each in made} == {int(most * pipeline.OWN_SHARE) // 8}
+    largest = max(each.input_tokens + each.answer_tokens + each.look_up_tokens for each in made)
+    assert largest <= most * pipeline.OWN_SHARE
+
+
 def test_where_money_is_short_reading_goes_first(shop: Repo) -> None:
     with a_review(shop) as review:
         assert pipeline.important_first(review).look_ups is None
@@ -284,6 +302,34 @@ def asking(*asked: LookUp, findings: Sequence[object] = ()) -> str:
 
 
 MONEY_PLEASE = asking(lines_of("shop/money.py"), search("taxed("))
+
+
+@pytest.mark.parametrize(
+    ("room", "budgets"),
+    [
+        (lookups.CALL_TOKENS, [lookups.ROUND_TOKENS, lookups.ROUND_TOKENS, 7_000]),
+        (11_000, [lookups.ROUND_TOKENS, 2_000]),
+        (9_000, [lookups.ROUND_TOKENS]),
+        (LEAST_TOKENS, []),
+    ],
+)
+def test_rounds_go_on_as_long_as_there_is_room_and_the_model_knows(
+    room: int, budgets: list[int]
+) -> None:
+    """Each answer takes 301 tokens of it here, and what is shown all that it may."""
+    given: list[int] = []
+
+    def served(_: object, budget: int) -> str:
+        given.append(budget)
+        return "x" * 3 * (budget - 1)
+
+    talk = Conversation([], room, served)
+    while talk.goes_on("y" * 900, [lines_of("a.py")]):
+        said = talk.messages[-1]["content"]
+        assert talk.over == ("Nothing more can be looked up." in said)
+    assert [round(each, -3) for each in given] == budgets
+    assert talk.over == bool(budgets)
+    assert sum(given) + 301 * len(given) <= room
 
 
 @contextmanager
