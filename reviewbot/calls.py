@@ -1,4 +1,7 @@
-"""Requests in flight: sent side by side, read, repaired once, and handed back as they end."""
+"""Requests in flight: sent side by side, read, repaired once, and handed back as they end.
+
+A model may look things up before it answers; each round of that is a call more.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,15 @@ from reviewbot.errors import (
     GatewayError,
     ModelError,
 )
-from reviewbot.findings import FORM, Answer, divided, read, salvage
+from reviewbot.findings import ASKING_FORM, FORM, Answer, divided, read, salvage
 from reviewbot.gateway import OUT_OF_TIME
+from reviewbot.lookups import Conversation, Served
 from reviewbot.models import Model, Question, Reply, Usage
 from reviewbot.prompt import Request
 from reviewbot.text import fenced
 
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
+UNANSWERED = "the model has asked for more look-ups, and did not answer"
 
 _CLAIM = re.compile(r"""["']severity["']""")
 
@@ -47,7 +52,8 @@ class Asker(Protocol):
 class Outcome:
     """How a request ended: with an answer, or with an error; and what its calls used.
 
-    `asked` is the model that answered, or was asked last; empty where none was.
+    `asked` is the model that answered, or was asked last; empty where none was. `look_ups` counts
+    what was looked up for it.
     """
 
     request: Request
@@ -55,6 +61,7 @@ class Outcome:
     error: GatewayError | None
     usages: tuple[Usage, ...]
     asked: str = ""
+    look_ups: int = 0
 
     @property
     def model(self) -> str:
@@ -79,17 +86,18 @@ class Outcome:
         return self.error is not None and not isinstance(self.error, CallError)
 
     def parts(self) -> Iterator[Outcome]:
-        """One outcome for each checklist of the request; what it used is the first one's."""
+        """One outcome for each checklist of the request; what it took is the first one's."""
         if not self.request.several:
             yield self
             return
         names = [name for name, _ in self.request.several]
         answers = divided(self.answer, names) if self.answer else {}
-        usages = self.usages
+        usages, look_ups = self.usages, self.look_ups
         for name, paths in self.request.several:
             request = replace(self.request, checklist=name, paths=paths, several=())
-            yield replace(self, request=request, answer=answers.get(name), usages=usages)
-            usages = ()
+            answer = answers.get(name)
+            yield replace(self, request=request, answer=answer, usages=usages, look_ups=look_ups)
+            usages, look_ups = (), 0
 
 
 def shares_cache(group: Sequence[Request], model: Model) -> bool:
@@ -109,6 +117,7 @@ def run(
     jobs: int,
     deadline: float,
     fallbacks: Sequence[str] = (),
+    served: Served | None = None,
     completed: Completed = lambda _request, _outcomes: None,
 ) -> Iterator[Outcome]:
     """Send all requests and give back each outcome as soon as it is there.
@@ -124,10 +133,11 @@ def run(
         jobs: how many at once.
         deadline: `time.monotonic()` at which what is still under way counts as failed.
         fallbacks: models to ask, in this order, where a request's own cannot be used or is busy.
+        served: gives what a model looks up, in at most so many tokens; None where it may not.
         completed: makes a request that verifies whole, from how the others of its batch ended;
             None where there is nothing to verify: then it is not sent.
     """
-    flight = _Flight(requests, gateway, deadline, fallbacks, completed)
+    flight = _Flight(requests, gateway, deadline, fallbacks, served=served, completed=completed)
     threads = range(min(jobs, len(requests)))
     for _ in threads:
         threading.Thread(target=flight.work, daemon=True).start()
@@ -147,11 +157,14 @@ class _Flight:
         gateway: Asker,
         deadline: float,
         fallbacks: Sequence[str],
+        *,
+        served: Served | None,
         completed: Completed,
     ) -> None:
         self._gateway = gateway
         self._deadline = deadline
         self._fallbacks = tuple(fallbacks)
+        self._served = served
         self._completed = completed
         self._requests = list(requests)
         self._pending = set(range(len(requests)))
@@ -270,16 +283,41 @@ class _Flight:
         request = replace(self._requests[number], model=model)
         usages: list[Usage] = []
         answer = error = None
+        messages = request.messages(breakpoint_after_change=number in self._with_breakpoint)
+        served = self._served if request.look_up_tokens else None
+        talk = Conversation(messages, request.look_up_tokens, served)
         try:
-            messages = request.messages(breakpoint_after_change=number in self._with_breakpoint)
             reply = self._ask(
                 request, messages, lambda: self._release_followers(number), patient=patient
             )
             usages.append(reply.usage)
-            answer = self._read(request, reply, usages)
+            answer = self._last_word(request, talk, reply, usages)
         except GatewayError as raised:
             error = raised
-        return Outcome(self._requests[number], answer, error, tuple(usages), model)
+        usage, asked = tuple(usages), self._requests[number]
+        return Outcome(asked, answer, error, usage, model, talk.look_ups)
+
+    def _last_word(
+        self, request: Request, talk: Conversation, reply: Reply, usages: list[Usage]
+    ) -> Answer:
+        """The answer once all is looked up that it asks for, as far as that goes.
+
+        Where a further round fails, what was answered before it stands, but not as whole.
+        """
+        answer = fullest = self._read(request, reply, usages)
+        problem = ""
+        while not problem and talk.goes_on(reply.text, answer.look_ups):
+            try:
+                reply = self._ask(request, talk.messages, lambda: None)
+                usages.append(reply.usage)
+                answer = self._read(request, reply, usages)
+            except GatewayError as error:
+                problem = f"after look-ups: {error.message}"
+            fullest = max(answer, fullest, key=_fullness)
+        if answer.look_ups and not (talk.over and any(_fullness(answer))):
+            problem = problem or UNANSWERED
+        problem = problem or answer.problem
+        return replace(fullest, problem=problem) if problem else answer
 
     def _read(self, request: Request, reply: Reply, usages: list[Usage]) -> Answer:
         if reply.cut:  # nobody knows what it would have gone on to say
@@ -288,7 +326,8 @@ class _Flight:
             except AnswerError:
                 answer = salvage(reply.text)
             why = f" ({reply.cut_by} left it no more room)" if reply.cut_by else ""
-            return replace(answer, problem=(answer.problem or "the answer was cut off") + why)
+            problem = (answer.problem or "the answer was cut off") + why
+            return replace(answer, problem=problem, look_ups=())
         try:
             return read(reply.text)
         except AnswerError:
@@ -298,7 +337,8 @@ class _Flight:
         """Have the model write its answer again, without the diff; what is whole is kept anyway."""
         if not text.strip():
             raise AnswerError("the model gave an empty answer")
-        task = checklists.frame("repair", answer=fenced("answer", text))
+        asks = bool(request.look_up_tokens)
+        task = checklists.frame("repair", answer=fenced("answer", text), look_ups=asks)
         messages: list[dict[str, object]] = [
             {"role": "system", "content": request.system},
             {"role": "user", "content": task},
@@ -333,7 +373,7 @@ class _Flight:
             model=request.model,
             messages=messages,
             purpose=request.checklist,
-            form=FORM,
+            form=ASKING_FORM if request.look_up_tokens else FORM,
             answer_tokens=request.answer_tokens,
             deadline=self._deadline,
             opened=opened,
@@ -347,5 +387,9 @@ def _keeps(answer: Answer, text: str) -> bool:
 
     Fewer findings would hide some; and nothing at all is what becomes of a model's excuse.
     """
-    claims = len(_CLAIM.findall(text))
-    return len(answer.findings) >= claims and bool(answer.findings or answer.items)
+    whole = len(answer.findings) >= len(_CLAIM.findall(text))
+    return whole and bool(answer.findings or answer.items or answer.look_ups)
+
+
+def _fullness(answer: Answer) -> tuple[int, int]:
+    return len(answer.findings), len(answer.items)

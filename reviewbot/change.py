@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from reviewbot.diff import SUBMODULE, Diff, FileDiff, decode, parse
 from reviewbot.git import Blob, Repository
@@ -124,7 +125,7 @@ def from_repository(repository: Repository, span: Span) -> Change:
         attributes=attributes([file.path for file in diff.files]),
         intent=Intent(messages=tuple(filter(None, map(repository.message, span.commits)))),
         tree=Tree(
-            blobs=lambda: repository.blobs(span.head),
+            blobs=cache(lambda: repository.blobs(span.head)),
             texts=lambda blobs: map(decode, repository.contents(blobs)),
             lines=lambda blob: lines(blob.oid, ""),
             attributes=attributes,

@@ -168,7 +168,8 @@ class Config(BaseModel):
         Effort,
         Field(
             description="where it is set, chooses the model in place of `model`: claude-haiku, "
-            "claude-sonnet or claude-opus"
+            "claude-sonnet or claude-opus. At low, one call asks for all checklists; at high, "
+            "models may look up lines of files and where a text occurs, before they answer"
         ),
     ] = "medium"
     fallback_models: Annotated[

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from reviewbot.calls import shares_cache
+from reviewbot.lookups import MOST_ROUNDS
 from reviewbot.models import Model, Usage
 from reviewbot.prompt import LARGEST_BATCH, Request
 from reviewbot.text import dollars, plural
 
 EXPECTED_ANSWER = 1_000  # tokens of a usual answer
+EXPECTED_ROUNDS = 1  # of look-ups, in a call that may make them
+EXPECTED_LOOK_UPS = 2_000  # tokens that such a round shows
 USUAL_CHANGE = 20_000  # tokens, with the code around it
 PAID_BATCHES = 4  # that a budget could at least send once each, answers aside
 LEAST_BATCH = 4_000  # tokens; in less, what is said around the change costs more than it
@@ -77,17 +80,19 @@ def affordable(requests: Iterable[PricedRequest], limit: Budget) -> Affordable:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The sums over all requests."""
+    """The sums over all requests; `further` calls come at most from what models look up."""
 
     calls: int
     batches: int
     input_tokens: int
     cost_usd: float | None
+    further: int = 0
 
     def words(self) -> str:
         """The sums in one line."""
         cost = "price unknown" if self.cost_usd is None else f"about ${self.cost_usd:.4f}"
-        return f"{plural(self.calls, 'call')}, about {self.input_tokens:,} tokens in, {cost}"
+        more = f" and up to {self.further:,} more to look things up" if self.further else ""
+        return f"{plural(self.calls, 'call')}{more}, about {self.input_tokens:,} tokens in, {cost}"
 
 
 def priced(
@@ -108,15 +113,16 @@ def priced(
 
 def estimate(requests: Iterable[PricedRequest]) -> Estimate:
     """Add up; nothing is kept of the requests."""
-    calls = tokens = 0
+    calls = tokens = further = 0
     batches: set[int] = set()
     cost: float | None = 0.0
     for each in requests:
         calls += 1
         batches.add(each.request.batch)
-        tokens += each.request.input_tokens
+        tokens += _input_tokens(each.request)
+        further += MOST_ROUNDS if each.request.look_up_tokens else 0
         cost = None if cost is None or each.cost_usd is None else cost + each.cost_usd
-    return Estimate(calls, len(batches), tokens, cost)
+    return Estimate(calls, len(batches), tokens, cost, further)
 
 
 def typical(names: Sequence[str], model_of: Callable[[str], Model]) -> float | None:
@@ -144,10 +150,20 @@ def typical(names: Sequence[str], model_of: Callable[[str], Model]) -> float | N
 
 
 def _usage(request: Request, *, shared: bool, first: bool) -> Usage:
-    prefix = request.prefix_tokens if shared else 0
+    prefix, rounds = request.prefix_tokens if shared else 0, _rounds(request)
     return Usage(
-        input_tokens=request.input_tokens,
-        cached_tokens=0 if first else prefix,
+        input_tokens=_input_tokens(request),
+        cached_tokens=prefix * (rounds if first else rounds + 1),
         cache_write_tokens=prefix if first else 0,
-        output_tokens=EXPECTED_ANSWER,
+        output_tokens=EXPECTED_ANSWER * (rounds + 1),
     )
+
+
+def _rounds(request: Request) -> int:
+    return EXPECTED_ROUNDS if request.look_up_tokens else 0
+
+
+def _input_tokens(request: Request) -> int:
+    """Of the prompt, and of each time that it is sent again with an answer and what it asks for."""
+    rounds = _rounds(request)
+    return request.input_tokens * (rounds + 1) + (EXPECTED_ANSWER + EXPECTED_LOOK_UPS) * rounds

@@ -98,6 +98,33 @@ SCHEMA: dict[str, Any] = {
 }
 FORM = Form("review", SCHEMA)
 
+_LOOK_UPS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["path", "line", "end_line", "search"],
+        "properties": {
+            "path": {"type": "string", "description": "file; of a search also folder, or empty"},
+            "line": {"type": "integer", "description": "first line to see; 0 in a search"},
+            "end_line": {"type": "integer", "description": "last line to see; 0 in a search"},
+            "search": {"type": "string", "description": "text to find; empty to see lines"},
+        },
+    },
+}
+
+
+def _with_look_ups(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The same form with look-ups before the two lists that may hang on them."""
+    properties = dict(schema["properties"])
+    lists = {name: properties.pop(name) for name in ("findings", "items")}
+    properties |= {"look_ups": _LOOK_UPS, **lists}
+    return {**schema, "required": list(properties), "properties": properties}
+
+
+# Of all calls of a run whose models may look things up.
+ASKING_FORM = Form("review", _with_look_ups(SCHEMA))
+
 _SEVERITIES = {
     **{str(level): level for level in Severity},
     **dict.fromkeys(("blocker", "fatal"), Severity.CRITICAL),
@@ -184,12 +211,26 @@ class ItemAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """What the model wants to see before it answers: lines of a file, or where a text occurs."""
+
+    path: _Text = ""
+    line: Annotated[int, BeforeValidator(_number)] = 0
+    end_line: Annotated[int, BeforeValidator(_number)] = 0
+    search: _Text = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What could be read of a reply; `problem` says what could not, and is empty when all was."""
+    """What could be read of a reply; `problem` says what could not, and is empty when all was.
+
+    With `look_ups`, it is not the model's last word yet.
+    """
 
     findings: tuple[Finding, ...]
     items: tuple[ItemAnswer, ...]
     problem: str = ""
+    look_ups: tuple[LookUp, ...] = ()
 
 
 def divided(answer: Answer, checklists: Sequence[str]) -> Mapping[str, Answer]:
@@ -229,6 +270,7 @@ def _item(identifier: str) -> str:
 _T = TypeVar("_T")
 _FINDING = TypeAdapter(Finding)
 _ITEM = TypeAdapter(ItemAnswer)
+_LOOK_UP = TypeAdapter(LookUp)
 _LISTS = ("findings", "issues", "comments")
 
 
@@ -321,7 +363,8 @@ def _named(value: object) -> _Content | None:
         return None
     for each in (value, *value.values()):
         if isinstance(each, Mapping):
-            content = {name: _decoded(each.get(name)) for name in (*_LISTS, "items")}
+            names = (*_LISTS, "items", "look_ups")
+            content = {name: _decoded(each.get(name)) for name in names}
             if any(isinstance(content[name], list) for name in _LISTS):
                 return content
     return None
@@ -350,24 +393,32 @@ def _bare(value: object) -> _Content | None:
 def _answer(contents: Iterable[_Content]) -> Answer:
     entries: list[object] = []
     answers: list[object] = []
+    wishes: list[object] = []
     for content in contents:
         lists = (content[name] for name in _LISTS if isinstance(content.get(name), list))
         entries += chain.from_iterable(lists)
         answers += _item_entries(content.get("items"))
+        wishes += _listed(content.get("look_ups"))
     findings = [_finding(entry) for entry in entries]
     items = [_validated(_ITEM, entry) for entry in answers]
+    look_ups = [_validated(_LOOK_UP, entry) for entry in wishes]
     broken = findings.count(None)
     return Answer(
         tuple(finding for finding in findings if finding),
         tuple(item for item in items if item),
         f"{broken} of {len(findings)} findings could not be read" if broken else "",
+        tuple(each for each in look_ups if each and (each.path or each.search)),
     )
 
 
 def _item_entries(items: object) -> list[object]:
     if isinstance(items, Mapping):
         return [{"id": name, "status": status} for name, status in items.items()]
-    return items if isinstance(items, list) else []
+    return _listed(items)
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _finding(entry: object) -> Finding | None:

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
@@ -94,6 +95,7 @@ class Repository:
         # A partial clone fetches what it lacks by the commands that its configuration names.
         self._environment |= {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
         self._reader: subprocess.Popen[bytes] | None = None
+        self._reading = threading.Lock()  # one question at a time, from any thread
         self._stored = False
         self._attribute_places: dict[str, dict[str, str]] = {}
         if not folder.is_dir():
@@ -277,6 +279,10 @@ class Repository:
         """The content of an object (an id, or `REVISION:PATH`), or None where there is none."""
         if "\n" in name:
             return None
+        with self._reading:
+            return self._answer(name)
+
+    def _answer(self, name: str) -> bytes | None:
         reader = self._reader = self._reader or self._start_reader()
         assert reader.stdin
         assert reader.stdout

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from reviewbot import calls, verification
+from reviewbot import calls, lookups, verification
 from reviewbot.anchors import Claim, Comment, place
 from reviewbot.calls import Asker, Outcome
 from reviewbot.change import Change
@@ -18,6 +18,7 @@ from reviewbot.diff import FileDiff
 from reviewbot.errors import GatewayError, InterruptedReview
 from reviewbot.findings import ItemAnswer, Status
 from reviewbot.hints import Hint, credited, on_added_lines
+from reviewbot.lookups import LookUps
 from reviewbot.merging import merge
 from reviewbot.models import Model, Usage
 from reviewbot.prompt import (
@@ -56,8 +57,8 @@ class Review:
 
     `scope` says what of it is new since an earlier review. `redactor` takes out what must not
     leave, `screening` is what it has found in the change. `hints` are what tools say, of any lines.
-    `elsewhere` is the code around the change that is shown too. Without checklists, no model is
-    asked.
+    `elsewhere` is the code around the change that is shown too, `look_ups` what models may look up
+    of it. Without checklists, no model is asked.
     """
 
     change: Change
@@ -69,6 +70,7 @@ class Review:
     screening: Screening = field(default_factory=Screening)
     hints: Sequence[Hint] = ()
     elsewhere: Elsewhere | None = None
+    look_ups: LookUps | None = None
 
     def clean(self, text: str) -> str:
         """A text that somebody else has written, without secrets: to be shown or kept."""
@@ -97,7 +99,17 @@ def surveyed(review: Review) -> Review:
     """The review with the code elsewhere, which is searched for if a model is to see it."""
     if not (review.chosen and review.config.context_tokens):
         return review
-    return replace(review, elsewhere=survey(review.change, review.selection))
+    found = survey(review.change, review.selection)
+    return replace(review, elsewhere=found, look_ups=_look_ups(review))
+
+
+def _look_ups(review: Review) -> LookUps | None:
+    """What models may look up: at high effort all that may be shown of the head, where it is."""
+    tree = review.change.tree
+    if review.config.effort != "high" or tree is None or not review.selection.files:
+        return None
+    made = LookUps(tree, review.selection)
+    return made if made.possible else None
 
 
 Listener = Callable[[Outcome, int, int], None]
@@ -129,6 +141,7 @@ def prepare(
     if tokens_per_minute is not None:
         answer = min(answer, tokens_per_minute // 4)
         window = min(window, int(tokens_per_minute * OWN_SHARE))
+    kept = lookups.room(window) if review.look_ups else 0
     background = Background(
         review.change.guides,
         review.config.path_instructions,
@@ -141,9 +154,10 @@ def prepare(
         review.selection.files,
         review.chosen,
         background,
-        Room(window, answer, review.config.context_tokens, batch_tokens),
+        Room(window, answer, review.config.context_tokens, batch_tokens, kept),
         review.change.lines,
         elsewhere=review.elsewhere.text if review.elsewhere else None,
+        look_ups=lookups.offer() if kept else "",
         together=review.config.effort == "low",
         verify_model=verifier,
     )
@@ -153,13 +167,14 @@ def important_first(review: Review) -> Review:
     """The review in the order to do it in where the budget is not enough for all of it.
 
     What finds the worst comes before what finds less, code before tests, and tests before prose; of
-    the same kind the files that change the most.
+    the same kind the files that change the most. Nothing is looked up: reading goes first.
     """
     files = sorted(review.selection.files, key=lambda each: (importance(each.path), -each.changed))
     return replace(
         review,
         selection=replace(review.selection, files=tuple(files)),
         chosen=sorted(review.chosen, key=lambda pair: pair[0].severity.rank),
+        look_ups=None,
     )
 
 
@@ -193,6 +208,7 @@ def review_change(
             jobs=review.config.jobs,
             deadline=deadline,
             fallbacks=review.config.fallback_models,
+            served=review.look_ups.text if review.look_ups else None,
             completed=lambda waiting, ended: verification.request(
                 waiting, _candidates(_placed(review, ended), review.config)
             ),
@@ -482,7 +498,7 @@ def _answer_to(item: str, outcome: Outcome) -> ItemAnswer:
     return next((answer for answer in answers if answer.id == item), ItemAnswer(item))
 
 
-def _total(outcomes: Iterable[Outcome], seconds: float) -> TotalUsage:
+def _total(outcomes: Sequence[Outcome], seconds: float) -> TotalUsage:
     usages = [(outcome.model, usage) for outcome in outcomes for usage in outcome.usages]
     costs = [usage.cost_usd for _, usage in usages]
 
@@ -498,4 +514,5 @@ def _total(outcomes: Iterable[Outcome], seconds: float) -> TotalUsage:
         cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
         seconds=round(seconds, 3),
         models=tuple(dict.fromkeys(model for model, _ in usages)),
+        look_ups=sum(outcome.look_ups for outcome in outcomes),
     )

@@ -64,13 +64,15 @@ def tokens(text: str) -> int:
 class Room:
     """How much fits into one call, in tokens: the whole of it, its answer, the context's share.
 
-    `batch` is what of the change is at most shown at once, with its context.
+    `batch` is what of the change is at most shown at once, with its context; `look_ups` is kept for
+    what the model may look up.
     """
 
     call: int
     answer: int
     context: int
     batch: int = LARGEST_BATCH
+    look_ups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Request:
     Of several, `checklist` has all the names, and `several` has each with its paths; the ids of
     their items have the form `checklist/item` then. `hints` are those that are shown. One that
     `verifies` waits for the others of its batch: what it asks depends on their answers, and its
-    task is only known then.
+    task is only known then. Look-ups may add `look_up_tokens` to it; with 0 there are none.
     """
 
     checklist: str
@@ -94,6 +96,7 @@ class Request:
     several: tuple[tuple[str, tuple[str, ...]], ...] = ()
     verifies: bool = False
     hints: tuple[Hint, ...] = ()
+    look_up_tokens: int = 0
 
     @property
     def prefix_tokens(self) -> int:
@@ -168,6 +171,7 @@ def requests(
     head: Callable[[FileDiff], Sequence[str]],
     *,
     elsewhere: Callable[[Shown, int], str] | None = None,
+    look_ups: str = "",
     together: bool = False,
     verify_model: str = "",
 ) -> Iterator[Request]:
@@ -180,13 +184,14 @@ def requests(
         room: what fits into one call.
         head: gives the lines of a file's new version, empty where they cannot be had.
         elsewhere: gives the code of other places to show with a batch, in at most so many tokens.
+        look_ups: what the model is told of look-ups; empty where it cannot make any.
         together: whether all checklists of a model are asked in one call.
         verify_model: what verifies the findings of each batch; empty for nobody.
 
     Raises:
         GatewayError: not even a small change fits into one call.
     """
-    system = checklists.frame("system")
+    system = "\n\n".join(filter(None, (checklists.frame("system"), look_ups)))
     frame = partial(
         checklists.frame,
         "change",
@@ -234,6 +239,7 @@ def requests(
                 answer_tokens=room.answer,
                 several=tuple((each.name, mine) for each, mine in asked) if together else (),
                 hints=hints,
+                look_up_tokens=room.look_ups,
             )
         if verify_model:
             yield Request(
@@ -246,6 +252,7 @@ def requests(
                 task="",
                 answer_tokens=room.answer,
                 verifies=True,
+                look_up_tokens=room.look_ups,
             )
 
 
@@ -279,7 +286,7 @@ def _task(asked: _Asked, paths: tuple[str, ...]) -> str:
 
 def _space(room: Room, fixed: int) -> int:
     """Tokens for the files of one batch, where `fixed` go to all that surrounds them."""
-    space = min(room.batch, room.call - room.answer - fixed)
+    space = min(room.batch, room.call - room.answer - room.look_ups - fixed)
     if space < SMALLEST_BATCH:
         raise GatewayError(
             f"a call may have {room.call:,} tokens, and {fixed + room.answer:,} go to instructions "

@@ -51,6 +51,7 @@ class TotalUsage:
     """What the review took; `cost_usd` is null where the gateway tells no price.
 
     `budget_left_usd` is what is left on the key then; null where it has no budget, or none is told.
+    `look_ups` is how often models have asked to see lines of a file, or where a text occurs.
     """
 
     calls: int
@@ -62,6 +63,7 @@ class TotalUsage:
     seconds: float
     models: tuple[str, ...]
     budget_left_usd: float | None = None
+    look_ups: int = 0
 
 
 @dataclass(frozen=True, slots=True)

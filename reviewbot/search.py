@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -69,7 +69,7 @@ class Findings:
     def read(self, path: str, text: str) -> None:
         """Search one file, unless a program has written it."""
         spoken = language(path)
-        if spoken is None or "\0" in text or len(text) > LONGEST_LINES * (text.count("\n") + 1):
+        if spoken is None or not is_written_by_people(text):
             return
         found = self.by_path[path] = list(definitions(text, path, spoken))
         for each in found:
@@ -120,22 +120,37 @@ def _nearest(tree: Tree, selection: Selection) -> list[Blob]:
     spoken = {language(file.path) for file in selection.files} - {None}
     if not spoken:
         return []
+    blobs = (each for each in tree.blobs() if language(each.path) in spoken)
+    return may_be_shown(nearest(blobs, selection), selection, tree)
+
+
+def nearest(blobs: Iterable[Blob], selection: Selection) -> list[Blob]:
+    """The files that are not too large, those nearest to the change first, as many as are read."""
     around = {folder for file in selection.files for folder in PurePosixPath(file.path).parents}
 
     def distance(blob: Blob) -> tuple[int, str]:
         parents = PurePosixPath(blob.path).parents
         return next(n for n, folder in enumerate(parents) if folder in around), blob.path
 
-    blobs = [each for each in tree.blobs() if each.size <= LARGEST_FILE]
     near, left = [], MOST_READ
-    for blob in sorted((each for each in blobs if language(each.path) in spoken), key=distance):
+    for blob in sorted((each for each in blobs if each.size <= LARGEST_FILE), key=distance):
         left -= blob.size
         if left < 0:
             break
         near.append(blob)
-    paths = [blob.path for blob in near]
-    may_be_shown = frozenset(selection.beside(paths, tree.attributes(paths)))
-    return [blob for blob in near if blob.path in may_be_shown]
+    return near
+
+
+def may_be_shown(blobs: Sequence[Blob], selection: Selection, tree: Tree) -> list[Blob]:
+    """Those of the files that a model may be shown although the change does not touch them."""
+    paths = [blob.path for blob in blobs]
+    shown = frozenset(selection.beside(paths, tree.attributes(paths)))
+    return [blob for blob in blobs if blob.path in shown]
+
+
+def is_written_by_people(text: str) -> bool:
+    """Whether it is text, with lines that somebody can have written."""
+    return "\0" not in text and len(text) <= LONGEST_LINES * (text.count("\n") + 1)
 
 
 # --- what the change changes ---------------------------------------------------------------------

@@ -197,9 +197,12 @@ def select(
     """
     secret = globs((*_SECRETS.split(), *never_send))
     named_filters = [(name, Filter(patterns)) for name, patterns in filters.items() if patterns]
-    chosen, skipped = [], []
+    chosen, skipped, withheld = [], [], set()
     for file in files:
-        reason = _nothing_to_read(file) or _secret(file, secret) or _made(file, attributes)
+        held_secrets = _secret(file, secret)
+        if held_secrets:
+            withheld.add(file.path)
+        reason = _nothing_to_read(file) or held_secrets or _made(file, attributes)
         barred = next((name for name, rule in named_filters if not rule.passes(file.path)), "")
         if reason:
             skipped.append(Skipped(file, reason))
@@ -215,7 +218,8 @@ def select(
         return [
             path
             for path in paths
-            if not secret.match_file(path)
+            if path not in withheld
+            and not secret.match_file(path)
             and not any(rule.bars(path) for _, rule in named_filters)
             and not _kind(path, attributes)
         ]

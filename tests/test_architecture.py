@@ -32,11 +32,12 @@ FLOORS = (
     {"git", "merging", "history", "hints"},
     {"sarif", "client"},
     {"change", "prompt", "report", "meter", "gateway", "knock", "house", "management"},
+    {"search"},
+    {"lookups"},
     {
         "calls",
         "related",
         "screening",
-        "search",
         "verification",
         "render",
         "render.words",

@@ -9,6 +9,7 @@ from builders import request
 
 from reviewbot.estimate import (
     EXPECTED_ANSWER,
+    EXPECTED_LOOK_UPS,
     Budget,
     Estimate,
     PricedRequest,
@@ -18,6 +19,7 @@ from reviewbot.estimate import (
     estimate,
     priced,
 )
+from reviewbot.lookups import MOST_ROUNDS
 from reviewbot.models import Model
 from reviewbot.prompt import Request
 
@@ -98,6 +100,19 @@ def test_one_unknown_price_makes_the_sum_unknown() -> None:
     assert (total.calls, total.cost_usd) == (2, None)
 
 
+def test_what_may_be_looked_up_is_expected_once_and_named_at_its_most() -> None:
+    """Each is sent again with its answer and what it asked for, and reads the cache then."""
+    batch = [request(change=LONG, look_up_tokens=24_000), request(change=LONG)]
+    prefix = batch[0].prefix_tokens
+    rest = batch[0].input_tokens - prefix
+    again = 1e-6 * (rest + EXPECTED_ANSWER + EXPECTED_LOOK_UPS) + expected(0, read=prefix)
+    assert costs(batch)[0] == pytest.approx(expected(rest, written=prefix) + again)
+    total = estimate(priced(batch, model))
+    assert (total.calls, total.further) == (2, MOST_ROUNDS)
+    sent_again = batch[0].input_tokens + EXPECTED_ANSWER + EXPECTED_LOOK_UPS
+    assert total.input_tokens == 2 * batch[0].input_tokens + sent_again
+
+
 def test_no_requests_cost_nothing() -> None:
     assert estimate(()) == Estimate(0, 0, 0, 0.0)
 
@@ -107,6 +122,10 @@ def test_no_requests_cost_nothing() -> None:
     [
         (Estimate(1, 1, 999, 0.01234), "1 call, about 999 tokens in, about $0.0123"),
         (Estimate(12, 3, 12_345, None), "12 calls, about 12,345 tokens in, price unknown"),
+        (
+            Estimate(2, 1, 999, 0.01, 6),
+            "2 calls and up to 6 more to look things up, about 999 tokens in, about $0.0100",
+        ),
         (Estimate(0, 0, 0, 0.0), "0 calls, about 0 tokens in, about $0.0000"),
     ],
 )

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reviewbot.errors import AnswerError
-from reviewbot.findings import SCHEMA, Answer, Finding, Severity, Status, read, salvage
+from reviewbot.findings import (
+    ASKING_FORM,
+    SCHEMA,
+    Answer,
+    Finding,
+    LookUp,
+    Severity,
+    Status,
+    read,
+    salvage,
+)
 
 ONE = raw_finding()
 TWO = raw_finding(path="b.py", line=7, title="Second", body="Uses [x] and {y}.", severity="low")
@@ -440,6 +450,46 @@ def test_items(items: object, expected: list[tuple[str, Status]]) -> None:
 )
 def test_severities_are_ordered(one: Severity, other: Severity, expected: bool) -> None:
     assert one.at_least(other) is expected
+
+
+# --- look-ups -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ([], ()),
+        ([{"path": "a.py", "line": 3, "end_line": 9, "search": ""}], (LookUp("a.py", 3, 9),)),
+        ('[{"path": "a.py", "line": "L3-9"}]', (LookUp("a.py", 3),)),
+        ([{"search": "f(", "path": None}], (LookUp(search="f("),)),
+        ([{"path": "a.py", "line": -3, "end_line": 1e99}], (LookUp("a.py", 3, 1),)),
+        ([{"path": "", "search": ""}, {}, None, 7, "a.py", ["a.py"]], ()),
+        ([{"path": {"a": 1}, "search": [1]}], (LookUp('{"a": 1}', search="[1]"),)),
+        ({"path": "a.py"}, ()),
+        (None, ()),
+    ],
+)
+def test_look_ups(written: object, asked: tuple[LookUp, ...]) -> None:
+    answer = read(json.dumps({"look_ups": written, "findings": [ONE], "items": ITEMS}))
+    assert answer.look_ups == asked
+    assert (titles(answer), answer.problem) == ([ONE["title"]], "")
+
+
+def test_what_only_asks_is_no_answer_without_its_lists() -> None:
+    assert read_or_none('{"look_ups": [{"path": "a.py"}]}') is None
+    assert read_or_none('{"look_ups": []}') is None
+
+
+def test_the_form_that_asks_has_the_look_ups_before_what_hangs_on_them() -> None:
+    schema = ASKING_FORM.schema
+    Draft202012Validator.check_schema(schema)
+    names = list(schema["properties"])
+    assert names == schema["required"]
+    assert names[names.index("look_ups") :] == ["look_ups", "findings", "items"]
+    assert set(names) - set(SCHEMA["properties"]) == {"look_ups"}
+    entry = schema["properties"]["look_ups"]["items"]
+    assert set(entry["properties"]) == set(entry["required"]) == set(LookUp.__slots__)
+    assert entry["additionalProperties"] is False
 
 
 # --- the schema ---------------------------------------------------------------------------------

@@ -189,6 +189,11 @@ def test_many_files_of_one_reason_are_one_line() -> None:
             },
             "1 call (claude-sonnet), 0 tokens in (0% cached), 678 out, price unknown, 4.2 s",
         ),
+        (
+            {"look_ups": 7},
+            "3 calls (claude-sonnet), 7 look-ups, 12,345 tokens in (49% cached), 678 out, "
+            "$0.0123, 4.2 s, $4.31 left on the key",
+        ),
     ],
 )
 def test_usage(changes: dict[str, object], expected: str) -> None:

@@ -201,3 +201,10 @@ def test_files_beside_the_change_are_shown_by_the_same_rules(path: str, shown: b
     filters = {"--include": ["src/"], "path_filters": ["!legacy/"]}
     beside = select((), filters, {}, ["private/"]).beside
     assert beside([path], attributes) == [path] * shown
+
+
+def test_what_had_a_name_of_secrets_before_is_shown_with_no_change() -> None:
+    """Also where nothing is left to review of it, as it was only renamed."""
+    moved = replace(renamed(file_diff("plain.py"), "server.pem"), added=0, removed=0)
+    beside = select([moved, FILE], {}, {}).beside
+    assert beside(["plain.py", "app.py", "other.py"], {}) == ["app.py", "other.py"]

@@ -142,4 +142,5 @@ def total(usages: Sequence[TotalUsage]) -> TotalUsage:
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
         seconds=round(sum(usage.seconds for usage in usages), 3),
         models=tuple(dict.fromkeys(chain.from_iterable(usage.models for usage in usages))),
+        look_ups=sum(usage.look_ups for usage in usages),
     )

@@ -92,11 +92,12 @@ def usage(report: Report) -> str:
 
 
 def taken(used: TotalUsage) -> str:
-    """Calls, tokens, cached share and dollars."""
+    """Calls, what was looked up in them, tokens, cached share and dollars."""
     cached = used.cached_tokens / used.input_tokens if used.input_tokens else 0.0
     cost = f"${used.cost_usd:.4f}" if used.cost_usd is not None else "price unknown"
+    looked = f"{plural(used.look_ups, 'look-up')}, " if used.look_ups else ""
     return (
-        f"{plural(used.calls, 'call')} ({', '.join(used.models)}), "
+        f"{plural(used.calls, 'call')} ({', '.join(used.models)}), {looked}"
         f"{used.input_tokens:,} tokens in ({cached:.0%} cached), {used.output_tokens:,} out, {cost}"
     )
 
