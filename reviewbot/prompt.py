@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ LONGEST_CHARACTER = 4  # bytes
 LONGEST_MARK = 12  # characters before the text of a row
 GUIDE_TOKENS = 4_000  # of the team's own documents
 INTENT_TOKENS = 1_500  # of what the authors say of their change
-CLAIMS_TOKENS = 3_000  # of findings that are to be verified
+CLAIMS_TOKENS = 4_000  # of findings that are to be verified
 VERIFICATION = "verification"  # stands for a checklist where findings are verified
 OVERVIEW_LINES = 200
 MOST_HINTS = 30  # of a batch; more would bury the change, and what a model finds by itself
@@ -191,69 +191,93 @@ def requests(
     Raises:
         GatewayError: not even a small change fits into one call.
     """
-    system = "\n\n".join(filter(None, (checklists.frame("system"), look_ups)))
-    frame = partial(
-        checklists.frame,
-        "change",
-        overview=_overview(files, background.skipped),
-        guides=_guides(background.guides),
-        intent=_intent(background.intent),
+    frame = _Frame(files, background, look_ups)
+    space = _space(
+        room, frame.tokens + _task_tokens(chosen, together=together, verifies=bool(verify_model))
     )
-    longest = frame(
-        advice=_listed(background.advice),
-        change=fenced("change", ""),
-        hints=_hints(sorted(background.hints, key=lambda hint: -len(hint.row))[:MOST_HINTS]),
-        elsewhere=fenced("elsewhere", "") if elsewhere else "",
-        reviewed=background.scope.since is not None,
-    )
-    tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
-    fixed = sum(map(tokens, (system, longest)))
-    fixed += (
-        sum(tasks) if together else max((*tasks, CLAIMS_TOKENS * bool(verify_model)), default=0)
-    )
-    space = _space(room, fixed)
     around = min(room.context, space // 2)
     kept = around // ELSEWHERE_SHARE if elsewhere else 0
     batches = _batches(files, background.scope, space - kept, around - kept, head)
     for number, (batch, used) in enumerate(batches):
-        hints = _worst(background.hints, batch)
         left = min(around - used, space - _size(batch))
         shown = elsewhere(_shown(batch), left) if elsewhere and kept else ""
-        change = frame(
-            advice=_advice(background.advice, batch),
-            change=fenced("change", "\n\n".join(piece.text for piece in batch)),
-            hints=_hints(hints),
-            elsewhere=fenced("elsewhere", shown) if shown else "",
-            reviewed=any(piece.reviewed for piece in batch),
+        hints = _worst(background.hints, batch)
+        verifying = Request(
+            checklist=VERIFICATION,
+            model=verify_model,
+            batch=number,
+            paths=(),
+            system=frame.system,
+            change=frame.change(batch, hints, shown),
+            task="",
+            answer_tokens=room.answer,
+            verifies=True,
+            look_up_tokens=room.look_ups,
         )
         paths = tuple(dict.fromkeys(piece.path for piece in batch))
         for asked, model in _calls(chosen, paths, together=together):
-            yield Request(
+            yield replace(
+                verifying,
                 checklist="+".join(checklist.name for checklist, _ in asked),
                 model=model,
-                batch=number,
                 paths=tuple(path for path in paths if any(path in mine for _, mine in asked)),
-                system=system,
-                change=change,
                 task=_task(asked, paths),
-                answer_tokens=room.answer,
                 several=tuple((each.name, mine) for each, mine in asked) if together else (),
+                verifies=False,
                 hints=hints,
-                look_up_tokens=room.look_ups,
             )
         if verify_model:
-            yield Request(
-                checklist=VERIFICATION,
-                model=verify_model,
-                batch=number,
-                paths=(),
-                system=system,
-                change=change,
-                task="",
-                answer_tokens=room.answer,
-                verifies=True,
-                look_up_tokens=room.look_ups,
-            )
+            yield verifying
+
+
+class _Frame:
+    """What stands around the parts of a change: the same in the requests of all batches.
+
+    Args:
+        files: those to review.
+        background: what else belongs into the prompt.
+        look_ups: what the model is told of look-ups.
+    """
+
+    def __init__(self, files: Sequence[FileDiff], background: Background, look_ups: str) -> None:
+        self.system = "\n\n".join(filter(None, (checklists.frame("system"), look_ups)))
+        self._background = background
+        self._around = partial(
+            checklists.frame,
+            "change",
+            overview=_overview(files, background.skipped),
+            guides=_guides(background.guides),
+            intent=_intent(background.intent),
+        )
+
+    @property
+    def tokens(self) -> int:
+        """The most that it takes, without the parts of the change and the code elsewhere."""
+        hints = sorted(self._background.hints, key=lambda hint: -len(hint.row))
+        longest = self._around(
+            advice=_listed(self._background.advice),
+            change=fenced("change", ""),
+            hints=_hints(hints[:MOST_HINTS]),
+            elsewhere=fenced("elsewhere", ""),
+            reviewed=self._background.scope.since is not None,
+        )
+        return tokens(self.system) + tokens(longest)
+
+    def change(self, batch: Sequence[_Piece], hints: Iterable[Hint], elsewhere: str) -> str:
+        """What all requests of a batch share below the system text."""
+        return self._around(
+            advice=_advice(self._background.advice, batch),
+            change=fenced("change", "\n\n".join(piece.text for piece in batch)),
+            hints=_hints(hints),
+            elsewhere=fenced("elsewhere", elsewhere) if elsewhere else "",
+            reviewed=any(piece.reviewed for piece in batch),
+        )
+
+
+def _task_tokens(chosen: Sequence[tuple[Checklist, str]], *, together: bool, verifies: bool) -> int:
+    """The most that what stands below the change takes in one request."""
+    tasks = [tokens(checklists.task(checklist, ("",))) for checklist, _ in chosen]
+    return sum(tasks) if together else max((*tasks, CLAIMS_TOKENS * verifies), default=0)
 
 
 _Asked = Sequence[tuple[Checklist, tuple[str, ...]]]  # each with the paths that it is meant for

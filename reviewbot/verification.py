@@ -67,7 +67,7 @@ def _verdict(item: ItemAnswer, place: int) -> Verdict:
     reason = squeezed(f"{note[: score.start()]} {note[score.end() :]}" if score else note)
     number = min(int(score[1]), 10) if score else 10 if item.status == Status.PASS else UNDECIDED
     return Verdict(
-        score=min(number, UNDECIDED - 1) if item.status == Status.FAIL else number,
+        score=min(number, UNDECIDED) if item.status == Status.FAIL else number,
         reason=reason,
         same_as=earlier if 0 <= earlier < place else None,
     )
