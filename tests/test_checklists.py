@@ -56,7 +56,7 @@ def test_all_files_that_are_shipped_are_checklists_or_the_frame() -> None:
     frame = {name for name in shipped() if name.startswith("_")}
     assert frame == {
         *("_system.md", "_change.md", "_checklist.md", "_repair.md", "_together.md"),
-        *("_verify.md", "_judge.md", "_judge_again.md"),
+        *("_look_ups.md", "_looked_up.md", "_verify.md", "_judge.md", "_judge_again.md"),
     }
 
 
@@ -65,7 +65,7 @@ def test_the_frame_renders_without_a_blank_beginning() -> None:
     empty = dict.fromkeys(names, "")
     values = {**empty, "change": "HERE"}
     assert checklists.frame("change", **values) == "# The change\nHERE"
-    assert "HERE" in checklists.frame("repair", answer="HERE")
+    assert "HERE" in checklists.frame("repair", answer="HERE", look_ups=False)
     assert checklists.frame("system").startswith("You review")
 
 

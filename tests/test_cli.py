@@ -387,7 +387,7 @@ def test_a_dry_run_sends_nothing(program: Program, fake: FakeGateway) -> None:
         "left out  sub/folder.txt: left out by --exclude",
         "Batch 1: 4 files",
         "In all: 5 calls",
-        "about $0.0",
+        "about $0.1",
     ):
         assert part in done.out
     assert fake.calls == []

@@ -386,7 +386,7 @@ def test_a_patch_without_a_line_end_is_shown_like_any_other() -> None:
     ],
     ids=["many names in the task", "a long name in each heading"],
 )
-@pytest.mark.parametrize("call", range(7_000, 7_900, 100))
+@pytest.mark.parametrize("call", range(7_300, 8_200, 100))
 def test_names_of_files_take_room_too(files: list[FileDiff], call: int) -> None:
     limited = checklist(name="style", paths=("*.py", "!src/package/module_000.py"))
     made = build(*files, chosen=[LOGIC, limited], room=Room(call, 1_000, 0))
