@@ -21,6 +21,7 @@ from reviewbot.errors import (
     BusyError,
     CallError,
     GatewayError,
+    GitError,
     ModelError,
 )
 from reviewbot.findings import ASKING_FORM, FORM, Answer, divided, read, salvage
@@ -306,12 +307,16 @@ class _Flight:
         """
         answer = fullest = self._read(request, reply, usages)
         problem = ""
-        while not problem and talk.goes_on(reply.text, answer.look_ups):
+        while not problem:
             try:
+                if not talk.goes_on(reply.text, answer.look_ups):
+                    break
                 reply = self._ask(request, talk.messages, lambda: None)
                 usages.append(reply.usage)
                 answer = self._read(request, reply, usages)
-            except GatewayError as error:
+            except (GatewayError, GitError) as error:
+                if isinstance(error, GatewayError) and not any(_fullness(fullest)):
+                    raise
                 problem = f"after look-ups: {error.message}"
             fullest = max(answer, fullest, key=_fullness)
         if answer.look_ups and not (talk.over and any(_fullness(answer))):

@@ -207,7 +207,7 @@ class Config(BaseModel):
     verify_model: Annotated[
         str,
         Field(
-            description="model that tries to refute the findings; empty for the first checklist's. "
+            description="model that decides which findings are worth a comment; empty for the first checklist's. "
             "Nobody does at effort low"
         ),
     ] = ""

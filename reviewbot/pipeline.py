@@ -210,7 +210,9 @@ def review_change(
             fallbacks=review.config.fallback_models,
             served=review.look_ups.text if review.look_ups else None,
             completed=lambda waiting, ended: verification.request(
-                waiting, _candidates(_placed(review, ended), review.config)
+                waiting,
+                _candidates(_placed(review, ended), review.config),
+                [checklist for checklist, _ in review.chosen],
             ),
         )
         for outcome in answers:

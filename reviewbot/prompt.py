@@ -191,7 +191,7 @@ def requests(
     Raises:
         GatewayError: not even a small change fits into one call.
     """
-    frame = _Frame(files, background, look_ups)
+    frame = _Frame(files, background, look_ups, verified=bool(verify_model))
     space = _space(
         room, frame.tokens + _task_tokens(chosen, together=together, verifies=bool(verify_model))
     )
@@ -237,10 +237,20 @@ class _Frame:
         files: those to review.
         background: what else belongs into the prompt.
         look_ups: what the model is told of look-ups.
+        verified: whether somebody sifts what it finds.
     """
 
-    def __init__(self, files: Sequence[FileDiff], background: Background, look_ups: str) -> None:
-        self.system = "\n\n".join(filter(None, (checklists.frame("system"), look_ups)))
+    def __init__(
+        self,
+        files: Sequence[FileDiff],
+        background: Background,
+        look_ups: str,
+        *,
+        verified: bool,
+    ) -> None:
+        self.system = "\n\n".join(
+            filter(None, (checklists.frame("system", verified=verified), look_ups))
+        )
         self._background = background
         self._around = partial(
             checklists.frame,

@@ -1,4 +1,4 @@
-"""Whether a finding holds: each is to be refuted, by a second look at the prompt it came from."""
+"""Whether a finding is worth a comment: a second look at the prompt it came from decides."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from reviewbot import checklists
 from reviewbot.anchors import Comment
+from reviewbot.checklists import Checklist
 from reviewbot.findings import Answer, ItemAnswer, Status
 from reviewbot.merging import SAME, joined
 from reviewbot.prompt import Request
@@ -16,9 +17,16 @@ from reviewbot.text import fenced, squeezed, visible
 UNDECIDED = 5  # of 10; where the verifier gives no number
 
 _ID = re.compile(r"\s*c?(\d{1,4})\s*")
-_SCORE = re.compile(r"\s*\[(\d{1,2})(?:\s*/\s*10)?\][\s.,;]*")
-_BARE_SCORE = re.compile(r"\A\W*(\d{1,2})(?:\s*/\s*10)?\b[\s:.,;)-]*")
-_SAME_AS = re.compile(r"[\s.,;(-]*\bsame as c(\d{1,4})\b[.)]?", re.IGNORECASE)
+# At the end of a note, or where it begins: an index as `rows[0]` in the midst of it is no score.
+_SCORES = (
+    re.compile(r"\s*[\[(]\s*(\d{1,2})(?:\s*/\s*10)?\s*[\])]\W*\Z"),
+    re.compile(r"\s*\b(\d{1,2})\s*/\s*10\W*\Z"),
+    re.compile(r"\A[\s\[(]*(\d{1,2})(?:\s*/\s*10)?\s*(?:[\]):.,;-]+\s*|\Z)"),
+)
+_SAME_AS = re.compile(
+    r"[\s.,;(-]*(?<!not )(?<!not the )\bsame as c(\d{1,4})\b[.)]*(?=\W*(?:\d{1,2}\W*){0,2}\Z)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +38,26 @@ class Verdict:
     same_as: int | None
 
 
-def request(waiting: Request, candidates: Sequence[Comment]) -> Request | None:
-    """The request that asks about these findings; None where there are none."""
+def request(
+    waiting: Request, candidates: Sequence[Comment], asked: Sequence[Checklist]
+) -> Request | None:
+    """The request that asks about these findings of some checklists; None where there are none."""
     if not candidates:
         return None
-    claims = "\n\n".join(_claim(n, each) for n, each in enumerate(candidates, 1))
+    claims = "\n\n".join(_claim(n, each, asked) for n, each in enumerate(candidates, 1))
     task = checklists.frame("verify", claims=fenced("claims", claims))
     return replace(waiting, task=task)
 
 
-def _claim(number: int, comment: Comment) -> str:
+def _claim(number: int, comment: Comment, asked: Sequence[Checklist]) -> str:
     place = f"{comment.path}:{comment.line or '?'}"
     names = ", ".join(comment.checklists)
     quote = [f"> {comment.quote}"] if comment.quote else []
     head = f"c{number}. {place} ({comment.severity}, {names}): {visible(comment.title)}"
-    return "\n".join((head, *quote, *map(visible, comment.body.splitlines())))
+    own = [each for each in asked if each.name in comment.checklists]
+    items = [item.text for each in own for item in each.items if item.id in comment.items]
+    wanted = [f"Asked for: {' '.join(items)}"] if items else []
+    return "\n".join((head, *wanted, *quote, *map(visible, comment.body.splitlines())))
 
 
 def verdicts(answer: Answer, count: int) -> Mapping[int, Verdict]:
@@ -62,8 +75,7 @@ def _verdict(item: ItemAnswer, place: int) -> Verdict:
     same = _SAME_AS.search(item.note)
     earlier = int(same[1]) - 1 if same else place
     note = _SAME_AS.sub("", item.note, count=1)
-    scores = [*_SCORE.finditer(note)]
-    score = scores[-1] if scores else _BARE_SCORE.match(note)
+    score = next(filter(None, (form.search(note) for form in _SCORES)), None)
     reason = squeezed(f"{note[: score.start()]} {note[score.end() :]}" if score else note)
     number = min(int(score[1]), 10) if score else 10 if item.status == Status.PASS else UNDECIDED
     return Verdict(

@@ -414,13 +414,15 @@ def test_uv_installs_the_same(installed: Runner, runner: Runner, locked_wheels: 
 
 @pytest.mark.xdist_group("action")
 def test_what_has_another_digest_is_not_installed(
-    runner: Runner, locked_wheels: Path, tmp_path: Path
+    runner: Runner, locked_wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (wheel,) = locked_wheels.glob("click-*.whl")
     (tmp_path / wheel.name).write_bytes(wheel.read_bytes() + b"\0")
     others = [each for each in locked_wheels.iterdir() if each != wheel]
     for each in others:
         (tmp_path / each.name).symlink_to(each)
+    folders = [each for each in os.get_exec_path() if not (Path(each) / "uv").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(folders))  # uv takes a wheel from its cache
     runner.job_environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
     done = runner.run(INSTALL)
     assert done.code == 1

@@ -66,7 +66,7 @@ def test_the_frame_renders_without_a_blank_beginning() -> None:
     values = {**empty, "change": "HERE"}
     assert checklists.frame("change", **values) == "# The change\nHERE"
     assert "HERE" in checklists.frame("repair", answer="HERE", look_ups=False)
-    assert checklists.frame("system").startswith("You review")
+    assert checklists.frame("system", verified=True).startswith("You review")
 
 
 def test_a_file_of_the_repository_adds_a_checklist() -> None:

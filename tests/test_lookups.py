@@ -243,7 +243,8 @@ def test_without_look_ups_prompts_and_schema_are_those_without_them(
     with a_review(shop, **settings) as review:
         assert review.look_ups is None
         made = requests_of(review)
-    assert {each.system for each in made} == {checklists.frame("system")}
+    verified = settings.get("effort") != "low"
+    assert {each.system for each in made} == {checklists.frame("system", verified=verified)}
     assert {each.look_up_tokens for each in made} == {0}
     assert "look_ups" not in json.dumps(SCHEMA)
 
@@ -264,7 +265,7 @@ def test_room_is_kept_for_them_in_the_window_and_a_small_one_has_none(shop: Repo
         large, small = requests_of(review), requests_of(review, 15_000)
     assert {each.look_up_tokens for each in large} == {lookups.CALL_TOKENS}
     assert {each.look_up_tokens for each in small} == {0}
-    assert {each.system for each in small} == {checklists.frame("system")}
+    assert {each.system for each in small} == {checklists.frame("system", verified=True)}
     assert lookups.room(LEAST_TOKENS * lookups.WINDOW_SHARE) == LEAST_TOKENS
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import comment, file_diff, raw_finding, request
+from builders import checklist, comment, file_diff, raw_finding, request
 from fake_gateway import KEY, FakeGateway, answered, failed, streamed
 
 from reviewbot import calls, checklists, config, verification
@@ -43,16 +43,16 @@ def told(*items: tuple[str, str, str]) -> Answer:
 
 def test_the_claims_stand_in_a_block_with_their_places_and_quotes() -> None:
     waiting = replace(request(), verifies=True, task="")
-    asked = verification.request(waiting, claims())
+    asked = verification.request(waiting, claims(), [checklist()])
     assert asked is not None
     assert (
-        "c1. app.py:1 (high, correctness): Total is wrong\n> return total\nIt fails.\n"
-        in asked.task
+        "c1. app.py:1 (high, correctness): Total is wrong\nAsked for: The logic is right.\n"
+        "> return total\nIt fails.\n" in asked.task
     )
     assert "c3. app.py:3 (high, correctness): It may be slow" in asked.task
     assert asked.task.count("<claims-") == 1
     assert (asked.system, asked.change) == (waiting.system, waiting.change)
-    assert verification.request(waiting, []) is None
+    assert verification.request(waiting, [], []) is None
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,19 @@ def test_the_claims_stand_in_a_block_with_their_places_and_quotes() -> None:
         (("c2", "pass", "it is so [9] same as c1"), {1: Verdict(9, "it is so", 0)}),
         (("c2", "pass", "it is so, same as c1 [9]"), {1: Verdict(9, "it is so", 0)}),
         (("c3", "fail", "it is not [0]"), {2: Verdict(0, "it is not", None)}),
+        (
+            ("c1", "pass", "`rows[0]` is empty, see 2"),
+            {0: Verdict(10, "`rows[0]` is empty, see 2", None)},
+        ),
+        (("c1", "pass", "[8] rows[0] is empty"), {0: Verdict(8, "rows[0] is empty", None)}),
+        (("c1", "pass", "2 callers pass None."), {0: Verdict(10, "2 callers pass None.", None)}),
+        (("c1", "pass", "it holds (8)"), {0: Verdict(8, "it holds", None)}),
+        (("c1", "pass", "it holds: 9/10."), {0: Verdict(9, "it holds:", None)}),
+        (("c2", "pass", "Not the same as c1. [8]"), {1: Verdict(8, "Not the same as c1.", None)}),
+        (
+            ("c2", "pass", "Same as c1 in kind only. [8]"),
+            {1: Verdict(8, "Same as c1 in kind only.", None)},
+        ),
         (("c1", "pass", "8: it is so."), {0: Verdict(8, "it is so.", None)}),
         (("2", "pass", "10/10 - proven"), {1: Verdict(10, "proven", None)}),
         ((" C3 ", "fail", "2: no"), {}),
