@@ -207,8 +207,8 @@ class Config(BaseModel):
     verify_model: Annotated[
         str,
         Field(
-            description="model that decides which findings are worth a comment; empty for the first checklist's. "
-            "Nobody does at effort low"
+            description="model that decides which findings are worth a comment; empty for the "
+            "first checklist's. Nobody does at effort low"
         ),
     ] = ""
     fail_on: Annotated[
