@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from test_cli import Program, environment
 from reviewbot import calls, change, checklists, config, lookups, pipeline
 from reviewbot import gateway as gateway_module
 from reviewbot.endpoint import Endpoint
+from reviewbot.errors import GatewayError, GitError
 from reviewbot.findings import ASKING_FORM, SCHEMA, LookUp
 from reviewbot.gateway import Gateway
 from reviewbot.git import Repository
@@ -443,6 +445,31 @@ def test_where_a_further_call_fails_what_was_found_before_it_stands_and_is_not_w
     assert {each.status for each in report.coverage} == {"failed"}
     assert all(each.reason.startswith(problem) for each in report.coverage)
     assert report.usage.look_ups == 3
+
+
+def test_a_key_that_is_refused_after_look_ups_is_told_as_such(
+    fake: FakeGateway, shop: Repo
+) -> None:
+    fake.plan(streamed(MONEY_PLEASE), failed(401, "auth_error", "no"))
+    with pytest.raises(GatewayError) as raised:
+        report_of(fake, shop)
+    assert (raised.value.exit_code, len(fake.calls)) == (4, 2)
+
+
+def test_where_git_cannot_look_up_what_was_found_before_stands_and_is_not_whole(
+    fake: FakeGateway, shop: Repo
+) -> None:
+    def served(*_: object) -> str:
+        raise GitError("no object can be read")
+
+    fake.plan(streamed(asking(lines_of("shop/money.py"), findings=[MAYBE])))
+    with opened(fake) as gateway, a_review(shop) as review:
+        (asked, _) = prepare(review, gateway.model, None)
+        late = time.monotonic() + 20
+        (outcome,) = calls.run([asked], gateway, jobs=1, deadline=late, served=served)
+    assert outcome.answer
+    assert [each.title for each in outcome.answer.findings] == ["Hm"]
+    assert outcome.problem == "after look-ups: no object can be read"
 
 
 def test_the_budget_holds_for_every_round(fake: FakeGateway, shop: Repo) -> None:
