@@ -34,7 +34,8 @@ from reviewbot.text import fenced
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
 UNANSWERED = "the model has asked for more look-ups, and did not answer"
 
-_CLAIM = re.compile(r"""["']severity["']""")
+# Of a finding, however its answer is damaged; not of the notes before it, which may use the word.
+_CLAIM = re.compile(r"""\bseverity(?:\\*["'])?\s*[:=]|["']severity["']""")
 
 _END = -1  # goes before all numbers of requests
 

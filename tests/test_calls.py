@@ -281,6 +281,7 @@ def test_a_damaged_answer_is_asked_for_again_without_the_diff(
 
 HOPELESS = "the model's answer cannot be read, and asking again did not help"
 HALF = f'{{"findings": [{json.dumps(FINDING)}, {{"path": "b.py", "severity": oops'
+UNQUOTED = "{findings: [{path: a.py, severity: high}, {path: b.py, severity: low}]}"
 CUT = "the answer was cut off"
 
 
@@ -292,6 +293,7 @@ CUT = "the answer was cut off"
         ([streamed(RUBBISH)], HOPELESS, None, 2),
         # A repair that loses a finding is not believed, nor one that holds nothing at all.
         ([streamed(RUBBISH), streamed(fg.CLEAN)], HOPELESS, None, 2),
+        ([streamed(UNQUOTED), streamed(WHOLE)], HOPELESS, None, 2),
         ([streamed("I cannot help with that."), streamed(fg.CLEAN)], HOPELESS, None, 2),
         (
             [streamed("All is well."), streamed(answered([], {"logic": "pass"}))],
