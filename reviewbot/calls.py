@@ -1,53 +1,25 @@
-"""Requests in flight: sent side by side, read, repaired once, and handed back as they end.
-
-A model may look things up before it answers; each round of that is a call more.
-"""
+"""Requests in flight: sent side by side, and handed back as they end."""
 
 from __future__ import annotations
 
 import queue
-import re
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from reviewbot import checklists
-from reviewbot.errors import (
-    AnswerError,
-    BudgetError,
-    BusyError,
-    CallError,
-    GatewayError,
-    GitError,
-    ModelError,
-)
-from reviewbot.findings import ASKING_FORM, FORM, Answer, divided, read, salvage
+from reviewbot.errors import BudgetError, BusyError, CallError, GatewayError, ModelError
+from reviewbot.exchange import Exchange
+from reviewbot.findings import Answer, divided
 from reviewbot.gateway import OUT_OF_TIME
-from reviewbot.lookups import Conversation, Served
-from reviewbot.models import Model, Question, Reply, Usage
+from reviewbot.lookups import Served
+from reviewbot.models import Asker, Model, Usage
 from reviewbot.prompt import Request
-from reviewbot.text import fenced
 
 GRACE = 1.0  # seconds after the time limit in which a call may still report its own failure
-UNANSWERED = "the model has asked for more look-ups, and did not answer"
-
-# Of a finding, however its answer is damaged; not of the notes before it, which may use the word.
-_CLAIM = re.compile(r"""\bseverity(?:\\*["'])?\s*[:=]|["']severity["']""")
 
 _END = -1  # goes before all numbers of requests
-
-
-class Asker(Protocol):
-    """What is needed of a gateway."""
-
-    def model(self, name: str) -> Model:
-        """What is known about a model."""
-
-    def ask(self, question: Question) -> Reply:
-        """Send one prompt and wait for the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,120 +254,17 @@ class _Flight:
         return Outcome(self._requests[number], None, error, ())
 
     def _answer(self, number: int, model: str, *, patient: bool) -> Outcome:
-        request = replace(self._requests[number], model=model)
-        usages: list[Usage] = []
+        asked = self._requests[number]
+        exchange = Exchange(
+            replace(asked, model=model), self._gateway, self._deadline, self._served
+        )
         answer = error = None
-        messages = request.messages(breakpoint_after_change=number in self._with_breakpoint)
-        served = self._served if request.look_up_tokens else None
-        talk = Conversation(messages, request.look_up_tokens, served)
         try:
-            reply = self._ask(
-                request, messages, lambda: self._release_followers(number), patient=patient
+            answer = exchange.answer(
+                lambda: self._release_followers(number),
+                patient=patient,
+                breakpoint_after_change=number in self._with_breakpoint,
             )
-            usages.append(reply.usage)
-            answer = self._last_word(request, talk, reply, usages)
         except GatewayError as raised:
             error = raised
-        usage, asked = tuple(usages), self._requests[number]
-        return Outcome(asked, answer, error, usage, model, talk.look_ups)
-
-    def _last_word(
-        self, request: Request, talk: Conversation, reply: Reply, usages: list[Usage]
-    ) -> Answer:
-        """The answer once all is looked up that it asks for, as far as that goes.
-
-        Where a further round fails, what was answered before it stands, but not as whole.
-        """
-        answer = fullest = self._read(request, reply, usages)
-        problem = ""
-        while not problem:
-            try:
-                if not talk.goes_on(reply.text, answer.look_ups):
-                    break
-                reply = self._ask(request, talk.messages, lambda: None)
-                usages.append(reply.usage)
-                answer = self._read(request, reply, usages)
-            except (GatewayError, GitError) as error:
-                if isinstance(error, GatewayError) and not any(_fullness(fullest)):
-                    raise
-                problem = f"after look-ups: {error.message}"
-            fullest = max(answer, fullest, key=_fullness)
-        if answer.look_ups and not (talk.over and any(_fullness(answer))):
-            problem = problem or UNANSWERED
-        problem = problem or answer.problem
-        return replace(fullest, problem=problem) if problem else answer
-
-    def _read(self, request: Request, reply: Reply, usages: list[Usage]) -> Answer:
-        if reply.cut:  # nobody knows what it would have gone on to say
-            try:
-                answer = read(reply.text)
-            except AnswerError:
-                answer = salvage(reply.text)
-            why = f" ({reply.cut_by} left it no more room)" if reply.cut_by else ""
-            problem = (answer.problem or "the answer was cut off") + why
-            return replace(answer, problem=problem, look_ups=())
-        try:
-            return read(reply.text)
-        except AnswerError:
-            return self._repaired(request, reply.text, usages)
-
-    def _repaired(self, request: Request, text: str, usages: list[Usage]) -> Answer:
-        """Have the model write its answer again, without the diff; what is whole is kept anyway."""
-        if not text.strip():
-            raise AnswerError("the model gave an empty answer")
-        asks = bool(request.look_up_tokens)
-        task = checklists.frame("repair", answer=fenced("answer", text), look_ups=asks)
-        messages: list[dict[str, object]] = [
-            {"role": "system", "content": request.system},
-            {"role": "user", "content": task},
-        ]
-        problem: GatewayError = AnswerError(
-            "the model's answer cannot be read, and asking again did not help"
-        )
-        try:
-            reply = self._ask(request, messages, lambda: None)
-            usages.append(reply.usage)
-            answer = read(reply.text)
-            if not reply.cut and _keeps(answer, text):
-                return answer
-        except AnswerError:
-            pass  # as unreadable as the answer was
-        except GatewayError as error:
-            problem = error
-        kept = salvage(text)
-        if kept.findings:
-            return kept
-        raise problem
-
-    def _ask(
-        self,
-        request: Request,
-        messages: list[dict[str, object]],
-        opened: Callable[[], None],
-        *,
-        patient: bool = True,
-    ) -> Reply:
-        question = Question(
-            model=request.model,
-            messages=messages,
-            purpose=request.checklist,
-            form=ASKING_FORM if request.look_up_tokens else FORM,
-            answer_tokens=request.answer_tokens,
-            deadline=self._deadline,
-            opened=opened,
-            patient=patient,
-        )
-        return self._gateway.ask(question)
-
-
-def _keeps(answer: Answer, text: str) -> bool:
-    """Whether a repair holds all findings that the text speaks of, and is one at all.
-
-    Fewer findings would hide some; and nothing at all is what becomes of a model's excuse.
-    """
-    whole = len(answer.findings) >= len(_CLAIM.findall(text))
-    return whole and bool(answer.findings or answer.items or answer.look_ups)
-
-
-def _fullness(answer: Answer) -> tuple[int, int]:
-    return len(answer.findings), len(answer.items)
+        return Outcome(asked, answer, error, tuple(exchange.usages), model, exchange.look_ups)

@@ -11,8 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from reviewbot.calls import Asker
-from reviewbot.models import Model, Question, Reply
+from reviewbot.models import Asker, Model, Question, Reply
 from reviewbot.redaction import Redactor
 
 SHARED_TEXTS = 32  # that calls under way at the same time have in common

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from reviewbot.errors import CallError
 
@@ -116,7 +116,7 @@ class Attempt:
     call_id: str
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nobody waits for the answer to begin."""
 
 
@@ -144,7 +144,7 @@ class Question:
     form: Form
     answer_tokens: int
     deadline: float
-    opened: Callable[[], None] = _nothing
+    opened: Callable[[], None] = nothing
     patient: bool = True
 
     @property
@@ -164,6 +164,16 @@ class Reply:
     cut: bool
     usage: Usage
     cut_by: str = ""
+
+
+class Asker(Protocol):
+    """What is needed of a gateway."""
+
+    def model(self, name: str) -> Model:
+        """What is known about a model."""
+
+    def ask(self, question: Question) -> Reply:
+        """Send one prompt and wait for the whole answer."""
 
 
 def reply(chunks: Iterable[Mapping[str, Any]], opened: Callable[[], None]) -> Reply:

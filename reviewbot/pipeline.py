@@ -10,7 +10,7 @@ from typing import Literal
 
 from reviewbot import calls, lookups, verification
 from reviewbot.anchors import Claim, Comment, place
-from reviewbot.calls import Asker, Outcome
+from reviewbot.calls import Outcome
 from reviewbot.change import Change
 from reviewbot.checklists import Checklist
 from reviewbot.config import Config
@@ -20,7 +20,7 @@ from reviewbot.findings import ItemAnswer, Status
 from reviewbot.hints import Hint, credited, on_added_lines
 from reviewbot.lookups import LookUps
 from reviewbot.merging import merge
-from reviewbot.models import Model, Usage
+from reviewbot.models import Asker, Model, Usage
 from reviewbot.prompt import (
     LARGEST_BATCH,
     MOST_HINTS,

@@ -18,10 +18,9 @@ from typing import Any, Literal, Self
 from pydantic import TypeAdapter, ValidationError
 
 from reviewbot import errors
-from reviewbot.calls import Asker
 from reviewbot.errors import CallError, GatewayError, UsageError
 from reviewbot.meter import Meter
-from reviewbot.models import Limits, Model, Question, Reply, Usage
+from reviewbot.models import Asker, Limits, Model, Question, Reply, Usage
 from reviewbot.quoting import hidden
 from reviewbot.text import digest, visible
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reviewbot import estimate, pipeline, recording
 from reviewbot.books import Books
-from reviewbot.calls import Asker, Outcome
+from reviewbot.calls import Outcome
 from reviewbot.config import Config
 from reviewbot.endpoint import endpoint
 from reviewbot.errors import BudgetError, GatewayError
@@ -17,6 +17,7 @@ from reviewbot.estimate import Affordable, Budget, PricedRequest
 from reviewbot.gateway import Gateway
 from reviewbot.guard import Guarded
 from reviewbot.meanwhile import meanwhile
+from reviewbot.models import Asker
 from reviewbot.pipeline import Review
 from reviewbot.progress import Progress
 from reviewbot.prompt import LARGEST_BATCH

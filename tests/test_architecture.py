@@ -34,6 +34,7 @@ FLOORS = (
     {"change", "prompt", "report", "meter", "gateway", "knock", "house", "management"},
     {"search"},
     {"lookups"},
+    {"exchange"},
     {
         "calls",
         "related",

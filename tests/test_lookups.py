@@ -16,7 +16,7 @@ from conftest import Repo
 from fake_gateway import KEY, Call, FakeGateway, Reaction, answered, failed, streamed
 from test_cli import Program, environment
 
-from reviewbot import calls, change, checklists, config, lookups, pipeline
+from reviewbot import calls, change, checklists, config, exchange, lookups, pipeline
 from reviewbot import gateway as gateway_module
 from reviewbot.endpoint import Endpoint
 from reviewbot.errors import GatewayError, GitError
@@ -406,7 +406,7 @@ def test_who_asks_for_ever_is_asked_for_its_word_and_must_give_one(
     assert said[0].count("## counted.py") == MOST_LOOK_UPS
     assert report.usage.look_ups == MOST_ROUNDS * MOST_LOOK_UPS
     assert len(report.findings) == len(findings)
-    reasons = {"" if status == "complete" else calls.UNANSWERED}
+    reasons = {"" if status == "complete" else exchange.UNANSWERED}
     assert {each.reason for each in report.coverage} == reasons
     assert report.status == ("complete" if status == "complete" else "incomplete")
 
@@ -418,7 +418,7 @@ def test_a_word_that_asks_though_nothing_was_offered_is_no_clean_one(
     report = report_of(fake, shop, effort="medium")
     assert len(fake.calls) == 1
     assert report.status == "incomplete"
-    assert {each.reason for each in report.coverage} == {calls.UNANSWERED}
+    assert {each.reason for each in report.coverage} == {exchange.UNANSWERED}
 
 
 @pytest.mark.parametrize(
@@ -506,7 +506,7 @@ def test_an_answer_too_long_to_go_on_with_is_not_taken_for_a_last_word(
     fake.plan(streamed(asking(lines_of("shop/money.py"), findings=[wordy])))
     report = report_of(fake, shop)
     assert len(fake.calls) == 1
-    assert {each.reason for each in report.coverage} == {calls.UNANSWERED}
+    assert {each.reason for each in report.coverage} == {exchange.UNANSWERED}
 
 
 def test_verification_may_look_things_up_too(fake: FakeGateway, shop: Repo) -> None:

@@ -11,11 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from reviewbot import checklists
 from reviewbot.anchors import Comment
-from reviewbot.calls import Asker
 from reviewbot.errors import AnswerError
 from reviewbot.evaluation.case import Golden
 from reviewbot.evaluation.results import NO_USAGE, total
-from reviewbot.models import Form, Question, Reply
+from reviewbot.models import Asker, Form, Question, Reply
 from reviewbot.render import words
 from reviewbot.report import TotalUsage
 from reviewbot.text import fenced
