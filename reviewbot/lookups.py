@@ -7,10 +7,11 @@ bounded, and can name nothing but files of the tree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any
 
 from reviewbot import checklists
@@ -75,19 +76,19 @@ class LookUps:
 
     def text(self, asked: Iterable[LookUp], budget: int) -> str:
         """What is shown of that, in no more tokens than the budget; each has its share of it."""
-        wishes, parts = list(asked), list[str]()
+        wishes, parts = [_as_shown(each) for each in asked], list[str]()
+        having = self._having(wish for wish in wishes if SHORTEST <= len(wish.search) <= LONGEST)
         for number, wish in enumerate(wishes):
             share = budget // (len(wishes) - number)
-            parts.append("\n".join(_fitting(self._rows(wish), share)))
+            parts.append("\n".join(_fitting(self._rows(wish, having), share)))
             budget -= tokens(parts[-1])
         return "\n\n".join(parts)
 
-    def _rows(self, wish: LookUp) -> Iterator[str]:
+    def _rows(self, wish: LookUp, having: Mapping[LookUp, Sequence[Blob]]) -> Iterator[str]:
         """A heading, and the lines below it; of what cannot be shown the heading says why."""
-        path = visible(wish.path.strip()).removeprefix("./").strip("/")
-        if wish.search.strip():
-            return self._searched(visible(wish.search.strip()), path)
-        return self._ranged(path, wish.line, wish.end_line)
+        if wish.search:
+            return self._searched(wish.search, wish.path, having.get(wish))
+        return self._ranged(wish.path, wish.line, wish.end_line)
 
     # --- lines of a file -------------------------------------------------------------------------
 
@@ -104,12 +105,11 @@ class LookUps:
 
     # --- where a text occurs ---------------------------------------------------------------------
 
-    def _searched(self, text: str, path: str) -> Iterator[str]:
+    def _searched(self, text: str, path: str, having: Sequence[Blob] | None) -> Iterator[str]:
         heading = f"## Lines with `{text[:LONGEST]}`{f' in {path[:LONGEST]}' if path else ''}"
-        if not SHORTEST <= len(text) <= LONGEST:
+        if having is None:
             yield f"{heading}: search for {SHORTEST} to {LONGEST} characters of one line"
             return
-        having = self._having(text, path)
         hits = list(islice(self._hits(text, having[:MOST_FILES]), MOST_HITS + 1))
         yield heading if hits else f"{heading}: none were found in the files that may be shown"
         last = ""
@@ -128,16 +128,37 @@ class LookUps:
                 if text in line:
                     yield blob, number, line
 
-    def _having(self, text: str, path: str) -> Sequence[Blob]:
-        """The files that have the text, the nearest to the change first."""
-        within = (
-            blob
-            for name, blob in self._blobs.items()
-            if not path or name == path or name.startswith(f"{path}/")
-        )
-        near = nearest(within, self._selection)
-        texts = zip(near, self._tree.texts(near), strict=False)
-        return [blob for blob, it in texts if text in it and is_written_by_people(it)]
+    def _having(self, searches: Iterable[LookUp]) -> Mapping[LookUp, Sequence[Blob]]:
+        """The files that have each text, the nearest to the change first.
+
+        All that is searched for in one folder takes one reading of its files.
+        """
+        found: dict[LookUp, list[Blob]] = {search: [] for search in searches}
+        for path, group in groupby(sorted(found, key=_PATH), _PATH):
+            wanted = list(group)
+            near = nearest(self._within(path), self._selection)
+            for blob, text in zip(near, self._tree.texts(near), strict=False):
+                if not is_written_by_people(text):
+                    continue
+                for search in wanted:
+                    if search.search in text:
+                        found[search].append(blob)
+        return found
+
+    def _within(self, path: str) -> Iterator[Blob]:
+        """The files of a folder, or the one of that name; all where there is no path."""
+        for name, blob in self._blobs.items():
+            if not path or name == path or name.startswith(f"{path}/"):
+                yield blob
+
+
+_PATH = attrgetter("path")
+
+
+def _as_shown(wish: LookUp) -> LookUp:
+    """Path and text as they stand in what a model is shown."""
+    path = visible(wish.path.strip()).removeprefix("./").strip("/")
+    return replace(wish, path=path, search=visible(wish.search.strip()))
 
 
 def _range(path: str, lines: Sequence[str], line: int, end_line: int) -> Iterator[str]:
