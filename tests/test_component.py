@@ -370,6 +370,17 @@ def test_a_report_that_is_in_the_merge_request_is_not_posted(checkout: Path) -> 
 
 
 @needs_gitlab_ci_local
+def test_nor_is_one_behind_a_link_that_is_in_the_merge_request(repo: Repo) -> None:
+    repo.write("forged/reviewbot.json", "{}")
+    (repo.folder / "reports").symlink_to("forged")
+    repo.commit()
+    inputs = POSTS | {"report": "reports/reviewbot.json"}
+    done = run_job(repo.folder, pipeline(inputs), MERGE_REQUEST, "post")
+    assert done.code == 2
+    assert "the report is a file of the merge request" in done.log
+
+
+@needs_gitlab_ci_local
 def test_without_a_report_there_is_nothing_to_post(repo: Repo) -> None:
     repo.commit()
     done = run_job(repo.folder, pipeline(POSTS), MERGE_REQUEST, "post")
