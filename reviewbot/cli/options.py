@@ -47,8 +47,8 @@ _SETTINGS = {
     "effort": click.option(
         "--effort",
         type=click.Choice(("low", "medium", "high")),
-        help="Choose the model: claude-haiku (all checklists in one call), claude-sonnet, "
-        "claude-opus.",
+        help="Choose the model: claude-haiku (all checklists in one call), claude-sonnet, or "
+        "claude-opus (may look things up in the repository).",
         **variable("EFFORT"),
     ),
     "budget": click.option(
