@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.calls import Call, Oracle, Place
 from bench.samples import commit, folder, git
-from reviewbot import change, prompt, selection
+from reviewbot import change, models, prompt, selection
 from reviewbot.change import Change
 from reviewbot.checklists import load
 from reviewbot.git import Repository
@@ -137,7 +137,7 @@ def tell(bare: Prompts, full: Prompts, calls: dict[str, list[Call]]) -> None:
 
 def size(texts: Iterable[str]) -> int:
     """Tokens of all texts."""
-    return sum(map(prompt.tokens, texts))
+    return sum(map(models.tokens, texts))
 
 
 def shown(text: str) -> tuple[set[Place], set[Place]]:

@@ -15,11 +15,12 @@ from operator import attrgetter
 from typing import Any
 
 from reviewbot import checklists
+from reviewbot.batches import row_of
 from reviewbot.change import Tree
 from reviewbot.diff import CONTEXT
 from reviewbot.findings import LookUp
 from reviewbot.git import Blob
-from reviewbot.prompt import row_of, tokens
+from reviewbot.models import tokens
 from reviewbot.search import LARGEST_FILE, is_written_by_people, may_be_shown, nearest
 from reviewbot.selection import Selection
 from reviewbot.text import fenced, plural, visible

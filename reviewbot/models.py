@@ -16,6 +16,11 @@ BYTES_PER_TOKEN = 3  # of code, with numbers and signs; on the safe side for eve
 ANSWER_TOKENS = 8_000  # reserved by the proxy against budget and limit while a call runs
 
 
+def tokens(text: str) -> int:
+    """An estimate of the tokens that a text takes, rather too high than too low."""
+    return len(text.encode("utf-8", "surrogateescape")) // BYTES_PER_TOKEN + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """What the gateway tells about a model; prices in dollars a token, None where unknown.

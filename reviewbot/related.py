@@ -13,10 +13,11 @@ from functools import lru_cache, partial
 from pathlib import PurePosixPath
 
 from reviewbot import context, meaning
+from reviewbot.batches import Shown, row_of
 from reviewbot.change import Change
 from reviewbot.diff import ADDED, CONTEXT
 from reviewbot.meaning import Place, plain
-from reviewbot.prompt import Shown, row_of, tokens
+from reviewbot.models import tokens
 from reviewbot.search import Findings, search
 from reviewbot.selection import Selection
 from reviewbot.symbols import MAKERS, TYPE, Definition, Use, uses

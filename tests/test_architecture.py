@@ -31,7 +31,7 @@ FLOORS = (
     {"records", "selection", "checklists", "anchors", "context", "config", "scope", "audit"},
     {"git", "merging", "history", "hints"},
     {"sarif", "client"},
-    {"change", "prompt", "report", "meter", "gateway", "knock", "house", "management"},
+    {"change", "batches", "prompt", "report", "meter", "gateway", "knock", "house", "management"},
     {"search"},
     {"lookups"},
     {"exchange"},

@@ -32,9 +32,9 @@ from reviewbot.lookups import (
     MOST_ROUNDS,
     Conversation,
 )
-from reviewbot.models import Model
+from reviewbot.models import Model, tokens
 from reviewbot.pipeline import Review, prepare, review_change
-from reviewbot.prompt import Request, tokens
+from reviewbot.prompt import Request
 from reviewbot.redaction import Redactor, shipped
 from reviewbot.report import Report
 from reviewbot.search import LARGEST_FILE

@@ -13,25 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot import scope
+from reviewbot.batches import NEW, REVIEWED, Shown
 from reviewbot.change import Intent
 from reviewbot.checklists import Checklist
 from reviewbot.config import PathInstruction
 from reviewbot.diff import Diff, FileDiff
 from reviewbot.errors import GatewayError
+from reviewbot.models import tokens
 from reviewbot.prompt import (
     GUIDE_TOKENS,
     INTENT_TOKENS,
-    NEW,
     OVERVIEW_LINES,
-    REVIEWED,
     Background,
     Request,
     Room,
-    Shown,
     cut_guides,
     meant_for,
     requests,
-    tokens,
 )
 from reviewbot.selection import Skipped
 from reviewbot.text import fenced, visible

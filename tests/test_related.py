@@ -11,9 +11,11 @@ from builders import BACKGROUND, ROOM, checklist, token
 from conftest import Repo
 
 from reviewbot import change, search, selection
+from reviewbot.batches import Shown
 from reviewbot.change import Change
 from reviewbot.git import Repository
-from reviewbot.prompt import Request, Shown, requests, tokens
+from reviewbot.models import tokens
+from reviewbot.prompt import Request, requests
 from reviewbot.redaction import Redactor, shipped
 from reviewbot.related import SMALL, Elsewhere, File, survey
 from reviewbot.screening import screen

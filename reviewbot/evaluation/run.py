@@ -27,10 +27,9 @@ from reviewbot.gateway import Gateway
 from reviewbot.guard import Guarded
 from reviewbot.house import House, Overrides
 from reviewbot.meanwhile import side_by_side
-from reviewbot.models import Limits, Usage
+from reviewbot.models import Limits, Usage, tokens
 from reviewbot.pipeline import UNVERIFIED, Review
 from reviewbot.progress import Progress
-from reviewbot.prompt import tokens
 from reviewbot.report import Report
 from reviewbot.text import digest, plural
 
