@@ -69,6 +69,20 @@ class Comment:
     verification: str = ""
     sources: tuple[str, ...] = ()
 
+    @property
+    def head_line(self) -> int | None:
+        """Its first line in the new version; of a removed one, the line that follows it there.
+
+        None where it has no place, or nothing around it is shown.
+        """
+        if self.side == "new" or self.line is None:
+            return self.line
+        gone = FrameLine(self.line, REMOVED, self.quote)
+        at = self.frame.index(gone) if gone in self.frame else len(self.frame)
+        following = (each.line for each in self.frame[at:] if each.kind != REMOVED)
+        above = (each.line + 1 for each in reversed(self.frame[:at]) if each.kind != REMOVED)
+        return next(following, next(above, None))
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -260,6 +260,35 @@ def test_the_frame_of_a_removed_line_ends_at_the_hunk() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "quote", "expected"),
+    [
+        pytest.param(12, "        price += item.price * item.count", 12, id="added"),
+        pytest.param(42, "require_admin(cart.user)", 42, id="removed before another"),
+        pytest.param(11, "        price += item.price", 11, id="the second that is removed"),
+        pytest.param(0, "nowhere to be found", None, id="without a place"),
+    ],
+)
+def test_each_place_has_a_line_in_the_new_version(
+    line: int, quote: str, expected: int | None
+) -> None:
+    assert place_one(line=line, quote=quote).head_line == expected
+
+
+@pytest.mark.parametrize(
+    ("hunk", "expected"),
+    [
+        pytest.param("@@ -7,2 +7 @@\n kept()\n-gone()\n", 8, id="at the end of a file"),
+        pytest.param("@@ -7 +6,0 @@\n-gone()\n", None, id="without context"),
+    ],
+)
+def test_a_removed_line_that_nothing_follows_has_the_number_after_the_line_before(
+    hunk: str, expected: int | None
+) -> None:
+    comment = place_one(file_diff("app.py", hunk), line=0, quote="gone()")
+    assert (comment.side, comment.head_line) == ("old", expected)
+
+
 # --- odd text -----------------------------------------------------------------------------------
 
 

@@ -312,12 +312,12 @@ def _gap(report: Report) -> str:
 
 
 def _finding(comment: Comment, verdict: Verdict) -> JudgedFinding:
-    numbered = comment.side == "new"
+    end_line = comment.end_line if comment.side == "new" else comment.head_line
     return JudgedFinding(
         id=comment.id,
         path=comment.path,
-        line=comment.line if numbered else None,
-        end_line=comment.end_line if numbered else None,
+        line=comment.head_line,
+        end_line=end_line,
         severity=comment.severity,
         checklists=comment.checklists,
         title=comment.title,
