@@ -1,8 +1,9 @@
 """What definitions look like in each language: patterns over a whole text, linear in its length.
 
 A pattern begins at a line end and its groups name what was found: `function`, `type` and `value`
-define a name (a digit behind tells several forms apart), `scope` heads a block whose members belong
-to a name that is defined elsewhere, `owner` is the type that stands in the definition itself.
+define a name (a digit behind tells several forms apart), `field` defines one only where it stands
+directly in a type, `scope` heads a block whose members belong to a name that is defined elsewhere,
+`owner` is the type that stands in the definition itself.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _MODIFIER = (
 )
 _GENERIC = r"(?:<[^>\n]{0,200}>[ \t]*)?"
 _TOP = r"(?<=\n)"  # behind the indentation: there is none
+_MEMBER = r"(?<=\n    )"  # behind the indentation: it is that of what a type at the margin holds
 _STATEMENTS = (
     r"(?:assert|await|break|case|catch|continue|delete|do|else|for|foreach|goto|if|lock|new|not"
     r"|return|sizeof|switch|synchronized|throw|typeof|using|while|with|yield)\b"
@@ -64,6 +66,7 @@ _PYTHON = _pattern(
     r"(?:async[ \t]+)?def[ \t]+(?P<function>\w+)",
     r"class[ \t]+(?P<type>\w+)",
     rf"{_TOP}(?:type[ \t]+)?(?P<value>[^\W\d]\w*)[ \t]*+(?::[^=\n]{{1,200}})?=(?!=)",
+    rf"{_MEMBER}(?!(?:else|finally|try)\b)(?P<field>[^\W\d]\w*+)[ \t]*+(?::[ \t]*+[^=\s]|=(?!=))",
 )
 _SCRIPT = _pattern(
     rf"{_MODIFIER}function[ \t]*\*?[ \t]*(?P<function>[\w$]+)",
@@ -73,6 +76,11 @@ _SCRIPT = _pattern(
     rf"{_GENERIC}\((?:(?!=>|function\b)[^\n;]){{0,300}}+(?<=[{{(,])[ \t]*+(?=\n)",
     rf"{_MODIFIER}#?(?P<function3>[\w$]++)[ \t]*+[:=][ \t]*+(?:async\b[ \t]*+)?"
     r"(?:function\b|\([^\n)]{0,300}\)[^\n=]{0,100}=>|\w+[ \t]*=>)",
+    # A property with accessors.
+    r"(?P<function4>[\w$]++)[ \t]*+:[ \t]*+\{[ \t]*+"
+    r"(?=\n[ \t]*+(?:configurable|enumerable|get|set)\b)",
+    rf"{_MODIFIER}#?(?!{_STATEMENTS})(?P<field>[\w$]++)[?!]?[ \t]*+"
+    r"(?::[^=\n;]{1,200})?(?:=(?![=>])|;)",
 )
 _GO = _pattern(
     r"func[ \t]+(?P<function>\w+)",

@@ -20,7 +20,7 @@ from reviewbot.change import Tree
 from reviewbot.diff import CONTEXT
 from reviewbot.findings import LookUp
 from reviewbot.git import Blob
-from reviewbot.models import tokens
+from reviewbot.models import BYTES_PER_TOKEN, tokens
 from reviewbot.search import LARGEST_FILE, is_written_by_people, may_be_shown, nearest
 from reviewbot.selection import Selection
 from reviewbot.text import fenced, plural, visible
@@ -29,14 +29,16 @@ MOST_ROUNDS = 3  # of one call
 MOST_LOOK_UPS = 6  # of one round
 MOST_LINES = 200  # of a file at once
 MOST_HITS = 30  # of a search
+MOST_OF_A_FILE = 5  # of them, where several files have the text
 MOST_FILES = 60  # with the text of a search in them, which are looked through for secrets
 SHORTEST, LONGEST = 3, 200  # characters of a text to search for
-ROUND_TOKENS = 8_000  # that are shown at once
+ROUND_TOKENS = 8_000  # that are shown at once, shared by all that is asked for
 CALL_TOKENS = 24_000  # that all rounds add to a call, with the answers that ask
 WINDOW_SHARE = 8  # of what fits into a call, one in so many is kept for that
 LEAST_TOKENS = 2_000  # in fewer nothing is looked up
 KEPT_FILES = 64  # that were looked through for secrets
 
+LEFT_OUT = "..."
 _CUT = "[cut here: ask for less at once]"
 _MORE = "[more lines have it: search for a longer text, or in one folder]"
 
@@ -50,7 +52,12 @@ def room(window: int) -> int:
 def offer() -> str:
     """What a model is told of look-ups before it is asked anything."""
     return checklists.frame(
-        "look_ups", rounds=MOST_ROUNDS, most=MOST_LOOK_UPS, lines=MOST_LINES, hits=MOST_HITS
+        "look_ups",
+        rounds=MOST_ROUNDS,
+        most=MOST_LOOK_UPS,
+        lines=MOST_LINES,
+        hits=MOST_HITS,
+        characters=f"{ROUND_TOKENS * BYTES_PER_TOKEN:,}",
     )
 
 
@@ -111,23 +118,30 @@ class LookUps:
         if having is None:
             yield f"{heading}: search for {SHORTEST} to {LONGEST} characters of one line"
             return
-        hits = list(islice(self._hits(text, having[:MOST_FILES]), MOST_HITS + 1))
+        most = MOST_OF_A_FILE if len(having) > 1 else MOST_HITS
+        hits = list(islice(self._hits(text, having[:MOST_FILES], most), MOST_HITS + 1))
         yield heading if hits else f"{heading}: none were found in the files that may be shown"
         last = ""
-        for blob, number, line in hits[:MOST_HITS]:
+        for blob, row in hits[:MOST_HITS]:
             if blob.path != last:
                 last = blob.path
                 yield visible(last)
-            yield row_of(number, CONTEXT, line)
+            yield row
         if len(hits) > MOST_HITS or len(having) > MOST_FILES:
             yield _MORE
 
-    def _hits(self, text: str, blobs: Sequence[Blob]) -> Iterator[tuple[Blob, int, str]]:
-        """Each line that has the text as it is shown: what is taken out is not found either."""
+    def _hits(self, text: str, blobs: Sequence[Blob], most: int) -> Iterator[tuple[Blob, str]]:
+        """The rows that have the text as it is shown: what is taken out is not found either.
+
+        Of a file that has more of them than so many, the first, and that lines are left out.
+        """
         for blob in may_be_shown(blobs, self._selection, self._tree):
-            for number, line in enumerate(self._lines(blob), 1):
-                if text in line:
-                    yield blob, number, line
+            lines = enumerate(self._lines(blob), 1)
+            rows = (row_of(number, CONTEXT, line) for number, line in lines if text in line)
+            for row in islice(rows, most):
+                yield blob, row
+            if next(rows, None):
+                yield blob, LEFT_OUT
 
     def _having(self, searches: Iterable[LookUp]) -> Mapping[LookUp, Sequence[Blob]]:
         """The files that have each text, the nearest to the change first.

@@ -31,6 +31,7 @@ HEAD = 10  # lines; of a larger one
 SIGNATURE = 8  # lines, at most
 MOST_MEMBERS = 30  # of a class or a test, a line each
 MARGIN = 2  # lines around a use
+OF_TESTS = 3  # what tests use decides less than all that others use
 MOST_FILES, FEW_FILES = 8, 2  # that use a name: with a new head, or with a new body only
 KEPT_FILES = 256  # that were looked through for secrets
 
@@ -145,8 +146,9 @@ class Elsewhere:
         wanted = self._wanted(shown)
         steps = (
             *map(self._signature, wanted),
+            *map(self._body, self._types_around(shown)),
             *self._callers(shown),
-            *map(self._body, wanted),
+            *(self._body(each.definition) for each in wanted),
             *self._tests(shown),
         )
         return self._fitting(steps, shown, min(budget, max(MODEST, size)))
@@ -159,7 +161,7 @@ class Elsewhere:
         for path, rows in shown.items():
             place = self._found.place(path)
             for use, count in _used(rows, place).items() if place else ():
-                rank = _rank(use)
+                rank = _rank(use) + OF_TESTS * _is_test(path)
                 for score, meant in self._meant(use, place) if place else ():
                     each = found.setdefault(meant, _Wanted(meant, rank, score))
                     each.rank, each.score = min(each.rank, rank), max(each.score, score)
@@ -168,11 +170,18 @@ class Elsewhere:
         return sorted(hidden, key=lambda each: each.order)
 
     def _meant(self, use: Use, place: Place) -> list[tuple[int, Definition]]:
+        if self._is_foreign(use, place):
+            return []
+        return meaning.meant(use, place, self._found.definitions.get(use.name, ()))
+
+    def _is_foreign(self, use: Use, place: Place) -> bool:
+        """Whether it belongs to an import that is not in the repository."""
+        if not use.receiver:
+            known = place.imports.get(use.name, frozenset()) - {use.name}
+            return bool(known) and not known & self._found.modules
         known = place.imports.get(use.receiver, frozenset())
         foreign = known and not known & self._found.modules
-        if foreign and use.receiver not in self._found.definitions:
-            return []  # it belongs to an import that is not in the repository
-        return meaning.meant(use, place, self._found.definitions.get(use.name, ()))
+        return bool(foreign) and use.receiver not in self._found.definitions
 
     def _signature(self, wanted: _Wanted) -> _Step:
         at = wanted.definition
@@ -184,13 +193,35 @@ class Elsewhere:
 
         return _Step(at.path, (DEFINES, at.name), lines)
 
-    def _body(self, wanted: _Wanted) -> _Step:
-        at = wanted.definition
+    def _body(self, at: Definition) -> _Step:
         return _Step(
             at.path,
             (DEFINES, at.name),
             lambda file: file.body(at.line, members=at.kind == TYPE),
         )
+
+    # --- what it belongs to ----------------------------------------------------------------------
+
+    def _types_around(self, shown: Shown) -> Iterable[Definition]:
+        """The types to which added rows belong; those of tests say little."""
+        found: dict[Definition, None] = {}
+        for path, rows in shown.items():
+            if self._found.place(path) and not _is_test(path):
+                heads = {each.line: each for each in self._found.by_path[path]}
+                for number in (n for n, text in rows.items() if text[0] == ADDED):
+                    lines = number, *(each.start for each in self._file(path).headers(number))
+                    for head in filter(None, map(heads.get, lines)):
+                        found |= dict.fromkeys(self._types_of(head))
+        return found
+
+    def _types_of(self, head: Definition) -> Iterable[Definition]:
+        """The type that begins there, or whose member does, as far as it is in the same folder."""
+        if head.kind == TYPE:
+            return (head,)
+        folder = PurePosixPath(head.path).parent
+        named = (each for each in self._found.definitions.get(head.owner, ()) if each.kind == TYPE)
+        beside = [each for each in named if PurePosixPath(each.path).parent == folder]
+        return sorted(beside, key=lambda each: each.path != head.path)[:1]
 
     # --- who uses what has changed ---------------------------------------------------------------
 
@@ -227,7 +258,7 @@ class Elsewhere:
         files = {plain(_stem(path)): path for path in shown}
         for path, found in self._found.by_path.items():
             tested = files.get(plain(_TEST.sub("", _stem(path))))
-            if tested and path not in shown and _TEST.search(_stem(path)):
+            if tested and path not in shown and _is_test(path):
                 heads = [range(each.line, each.line + 1) for each in found[:MOST_MEMBERS]]
                 yield _Step(path, (TESTS, tested), partial(_given, heads))
 
@@ -311,6 +342,10 @@ def _around(line: int, file: File) -> list[range]:
 
 def _given(lines: Iterable[range], _: File) -> Iterable[range]:
     return lines
+
+
+def _is_test(path: str) -> bool:
+    return bool(_TEST.search(_stem(path)))
 
 
 def _stem(path: str) -> str:

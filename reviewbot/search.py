@@ -16,7 +16,17 @@ from reviewbot.git import Blob
 from reviewbot.languages import Language, language
 from reviewbot.meaning import Place, modules
 from reviewbot.selection import LONGEST_LINES, Selection
-from reviewbot.symbols import FUNCTION, MAKERS, TYPE, Definition, definitions, imports, uses
+from reviewbot.symbols import (
+    FIELD,
+    FUNCTION,
+    MAKERS,
+    TYPE,
+    Definition,
+    definitions,
+    fields_set,
+    imports,
+    uses,
+)
 from reviewbot.text import visible
 
 MOST_READ = 32_000_000  # bytes of all files that are searched
@@ -101,7 +111,7 @@ def _uses(changed: Changed, line: str, spoken: Language) -> bool:
         return False
     return any(
         use.name == changed.name
-        and (use.called or use.receiver or changed.definition.kind != FUNCTION)
+        and (use.called or use.receiver or changed.definition.kind not in (FUNCTION, FIELD))
         for use in uses(line, spoken)
     )
 
@@ -173,7 +183,10 @@ def _changed(change: Change, selection: Selection) -> dict[str, Changed]:
 
 
 def _altered(file: FileDiff, change: Change, spoken: Language) -> Iterator[tuple[Definition, bool]]:
-    """Definitions whose head was removed, then those in whose body a line is another."""
+    """Definitions whose head was removed, then those in whose body a line is another.
+
+    A field counts as such where a line sets it: others read what is now something else.
+    """
     hunks = list(file.hunks())
     path = visible(file.path)
     for hunk in hunks:
@@ -184,6 +197,9 @@ def _altered(file: FileDiff, change: Change, spoken: Language) -> Iterator[tuple
     heads = {each.line - 1: each for each in definitions("\n".join(lines), path, spoken)}
     for number, line in numbered(hunks):
         index = min(number, len(lines)) - 1
+        if line.kind != CONTEXT:
+            for name in fields_set(line.text):
+                yield Definition(name, path, number, FIELD, "", local=False), False
         if line.kind == CONTEXT or (line.kind == REMOVED and index in heads):
             continue  # what is removed just above a definition is not in it
         while index >= 0 and index not in heads:

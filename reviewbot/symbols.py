@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from reviewbot.languages import Language
 
-FUNCTION, TYPE, VALUE, SCOPE = "function", "type", "value", "scope"
+FUNCTION, TYPE, VALUE, SCOPE, FIELD = "function", "type", "value", "scope", "field"
 MAKERS = frozenset(("__init__", "__new__", "constructor", "initialize", "__construct", "init"))
 
 MOST_IMPORTS = 300  # statements of one file
@@ -44,15 +44,21 @@ class Use(NamedTuple):
     called: bool
 
 
+# A statement at the margin, which no block around it can hold; what ends one may stand there, too.
+_AT_MARGIN = re.compile(r"\n(?=\S)(?![{}()\[\]#/*@\"'`<-]|\w+[ \t]*+:[ \t]*+(?=\n|\Z))")
+
+
 def definitions(text: str, path: str, language: Language) -> Iterator[Definition]:
     """All definitions of a file, from top to bottom."""
     opened: list[tuple[int, str, str]] = []  # indentation, name and kind of the blocks around
-    line, counted = 0, 0
+    line, counted, begun = 0, 0, 0
     text = f"\n{text}"
     for match in language.definition.finditer(text):
+        if opened and opened[0][0] == 0 and _AT_MARGIN.search(text, begun + 1, match.start()):
+            opened.clear()
         found = match.groupdict()
         group = match.lastgroup or ""
-        kind = group.rstrip("23")
+        kind = group.rstrip("234")
         name = match[group]
         indent = len(match["indent"].expandtabs(4))
         line += text.count("\n", counted, match.end("indent"))
@@ -60,12 +66,28 @@ def definitions(text: str, path: str, language: Language) -> Iterator[Definition
         while opened and opened[-1][0] >= indent:
             opened.pop()
         local = any(kind == FUNCTION for _, _, kind in opened)
+        member = bool(opened) and opened[-1][2] == TYPE
         owner = found.get("owner") or found.get("owner2") or "self"
         owner = owner if owner != "self" else opened[-1][1] if opened else ""
-        if kind != SCOPE and not (local and kind == VALUE):
+        if kind == FIELD and member:
+            yield Definition(name, path, line, FIELD, owner, local)
+        elif kind == VALUE and (local or (language.imported and indent and not member)):
+            pass  # a variable of a block
+        elif kind not in (FIELD, SCOPE):
             yield Definition(name, path, line, kind, owner, local)
-        if kind != VALUE:
+        if kind not in (FIELD, VALUE):
+            begun = begun if opened else match.start()
             opened.append((indent, name, kind))
+
+
+_SET = re.compile(
+    r"(?:\b(?:self|this|cls)(?:\.|->)|@)(?P<name>[^\W\d]\w*+)[ \t]*+(?::[^=\n]{1,100})?=(?![=>~])"
+)
+
+
+def fields_set(line: str) -> Iterator[str]:
+    """The fields of its own object that a line gives a value."""
+    return (match["name"] for match in _SET.finditer(line))
 
 
 # --- imports -------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ Look at the first lines.
 ITEMS = {
     "security": {
         *("credentials", "input-validation", "injection", "xss", "csrf"),
-        *("access-control", "data-exposure"),
+        *("access-control", "data-exposure", "availability"),
     },
     "performance": {"n-plus-one", "algorithms", "resources", "caching", "needless-work"},
     "style": {

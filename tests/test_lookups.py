@@ -29,6 +29,7 @@ from reviewbot.lookups import (
     MOST_HITS,
     MOST_LINES,
     MOST_LOOK_UPS,
+    MOST_OF_A_FILE,
     MOST_ROUNDS,
     Conversation,
 )
@@ -151,6 +152,14 @@ def test_a_search_is_no_pattern_and_shows_so_many_lines(shop: Repo) -> None:
     assert "\n[more lines have it: search for a longer text, or in one folder]\n" in text
     assert "## Lines with `line_1$`: none were found in the files that may be shown" in text
     assert "## Lines with `ab`: search for 3 to 200 characters of one line" in text
+
+
+def test_of_a_file_among_others_a_search_shows_a_few_lines(shop: Repo) -> None:
+    shop.write("shop/other.py", "line_0 = 0\n")
+    text = shown(shop, search("line_"))
+    assert text.count("\t line_") == MOST_OF_A_FILE + 1
+    assert "counted.py\n1\t line_1 = 1\n" in text
+    assert f"\n{MOST_OF_A_FILE}\t line_{MOST_OF_A_FILE} = {MOST_OF_A_FILE}\n..." in text
 
 
 def test_the_last_of_many_files_is_not_left_out_without_a_word(shop: Repo) -> None:

@@ -13,6 +13,7 @@ from conftest import Repo
 from reviewbot import change, search, selection
 from reviewbot.batches import Shown
 from reviewbot.change import Change
+from reviewbot.context import SMALL_FILE
 from reviewbot.git import Repository
 from reviewbot.models import tokens
 from reviewbot.prompt import Request, requests
@@ -172,6 +173,61 @@ def test_a_variable_or_a_text_with_the_name_of_a_method_does_not_use_it(shop: Re
     lines = elsewhere(shop).partition("## web/views.py")[2].partition("\n## ")[0]
     assert "cart.total()" in lines
     assert lines.count("...") <= 1
+
+
+PARSER = f"""\
+class Parser:
+    limit = 1_000  # bytes that are kept in memory
+
+    def __init__(self, stream):
+        self.stream = stream
+
+{"".join(f"    def step_{n}(self): return {n}{chr(10)}" for n in range(SMALL_FILE))}
+    def store(self):
+        return Spooled(max_size=self.limit)
+"""
+
+
+def test_of_a_large_class_is_shown_what_the_change_leaves_out(repo: Repo) -> None:
+    repo.write("parser.py", PARSER)
+    repo.commit()
+    edit(repo, "parser.py", "def step_60(self): return 60", "def step_60(self): return self.limit")
+    assert "2\t     limit = 1_000  # bytes" in elsewhere(repo)
+
+
+def test_who_reads_a_field_that_is_set_anew_is_shown(repo: Repo) -> None:
+    repo.write("parser.py", PARSER)
+    repo.commit()
+    edit(repo, "parser.py", "self.stream = stream", "self.stream = stream\n        self.limit = 5")
+    text = elsewhere(repo)
+    assert headings(text) == ["## parser.py (defines `limit`, `Parser`; uses `limit`)"]
+    assert "\t         return Spooled(max_size=self.limit)" in text
+
+
+def test_the_type_of_a_method_that_stands_outside_is_shown(repo: Repo) -> None:
+    repo.write("cart.go", "package shop\n\ntype Cart struct {\n\tlines []Line // sorted\n}\n")
+    repo.write("total.go", "package shop\n\nfunc (c *Cart) Total() int {\n\treturn 1\n}\n")
+    repo.commit()
+    edit(repo, "total.go", "return 1", "return len(c.lines)")
+    assert "4\t \tlines []Line // sorted" in elsewhere(repo)
+
+
+def test_what_tests_use_comes_after_what_all_others_use(shop: Repo) -> None:
+    shop.write("tests/helpers.py", "def given(cart): ...\n")
+    shop.commit("helpers")
+    tests = f"from helpers import given\n{TESTS}    given(given(Cart([])))\n"
+    shop.write("tests/test_cart.py", tests)
+    edit(shop, "shop/cart.py", "return sum(self.lines)", "return taxed(sum(self.lines))")
+    text = elsewhere(shop)
+    assert text.index("(defines `taxed`)") < text.index("(defines `given`)")
+
+
+def test_a_name_that_was_imported_from_elsewhere_is_not_one_of_the_repository(repo: Repo) -> None:
+    repo.write("test/other.test.js", "const { make } = require('./make')\nconst test = make()\n")
+    repo.write("test/mine.test.js", "const { test } = require('tap')\n")
+    repo.commit()
+    edit(repo, "test/mine.test.js", "('tap')\n", "('tap')\ntest('adds', t => t.end())\n")
+    assert elsewhere(repo) == ""
 
 
 def test_the_tests_beside_a_file_are_named(shop: Repo) -> None:

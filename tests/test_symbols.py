@@ -7,7 +7,17 @@ from textwrap import dedent
 import pytest
 
 from reviewbot.languages import Language, language
-from reviewbot.symbols import FUNCTION, TYPE, VALUE, Use, definitions, imports, uses
+from reviewbot.symbols import (
+    FIELD,
+    FUNCTION,
+    TYPE,
+    VALUE,
+    Use,
+    definitions,
+    fields_set,
+    imports,
+    uses,
+)
 
 PYTHON = """
     RATE: float = 1.2
@@ -203,12 +213,12 @@ SQL = """
     [
         (
             *("a.py", PYTHON),
-            "v1 RATE, v2 Money, t5 Cart, f8 Cart.total, f11 total.inner, f14 make",
+            "v1 RATE, v2 Money, t5 Cart, .6 Cart.size, f8 Cart.total, f11 total.inner, f14 make",
         ),
         (
             *("a.ts", TYPESCRIPT),
-            "f1 total, v8 add, t9 Cart, f11 Cart.constructor, f13 Cart.get, f16 Cart.handle, "
-            "f18 Cart.load, t22 Money",
+            "f1 total, v8 add, t9 Cart, .10 Cart.items, f11 Cart.constructor, f13 Cart.get, "
+            "f16 Cart.handle, f18 Cart.load, t22 Money",
         ),
         ("a.go", GO, "v4 Name, v5 Other, t8 Cart, f11 Cart.Total, f16 New, v19 open"),
         ("A.java", JAVA, "t1 Cart, v2 Cart.MAX, f4 Cart.total, f7 Cart.Cart"),
@@ -226,7 +236,7 @@ SQL = """
     ],
 )
 def test_definitions_are_known_by_their_look(path: str, code: str, expected: str) -> None:
-    letters = {FUNCTION: "f", TYPE: "t", VALUE: "v"}
+    letters = {FUNCTION: "f", TYPE: "t", VALUE: "v", FIELD: "."}
     text = dedent(code).removeprefix("\n")
     found = [
         f"{letters[each.kind]}{each.line} {each.owner}{'.' if each.owner else ''}{each.name}"
@@ -239,6 +249,51 @@ def spoken(path: str) -> Language:
     found = language(path)
     assert found
     return found
+
+
+PROTOTYPE = """
+    function Reply (raw) {
+      this.raw = raw
+    }
+
+    Object.defineProperties(Reply.prototype, {
+      sent: {
+        enumerable: true,
+        get () {
+          const done = 1
+          return this.raw.ended
+        }
+      }
+    })
+    test('sends', t => {
+      const reply = make()
+    })
+    """
+
+
+def test_a_block_ends_where_a_statement_begins_at_the_margin() -> None:
+    found = definitions(dedent(PROTOTYPE).removeprefix("\n"), "a.js", spoken("a.js"))
+    assert [(each.name, each.line, each.owner, each.local) for each in found] == [
+        ("Reply", 1, "", False),
+        ("sent", 6, "", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("        self.limit = limit", ["limit"]),
+        ("        self.limit: int | None = None", ["limit"]),
+        ("    this.a = this.b = other.c", ["a", "b"]),
+        ("    $this->limit = 3;", ["limit"]),
+        ("    @limit = 3", ["limit"]),
+        ("    if self.limit == 3:", []),
+        ("    this.done => {", []),
+        ("    return self.limit", []),
+    ],
+)
+def test_a_line_sets_the_fields_of_its_own_object(line: str, names: list[str]) -> None:
+    assert list(fields_set(line)) == names
 
 
 def test_what_is_inside_a_function_is_local() -> None:
