@@ -20,13 +20,16 @@ from conftest import Repo
 from fake_gateway import Call, FakeGateway, Reaction, failed, streamed
 from test_cli import Program, environment, finished, spotting
 
-from reviewbot import checklists
+from reviewbot import change, checklists
 from reviewbot import gateway as gateway_module
 from reviewbot.cli import cli
 from reviewbot.errors import GatewayError, UsageError
 from reviewbot.evaluation import case as cases
+from reviewbot.evaluation import sample
+from reviewbot.evaluation.case import Golden
 from reviewbot.evaluation.results import CaseResult, Results
 from reviewbot.evaluation.run import Order, at_once, evaluate
+from reviewbot.git import Repository
 from reviewbot.models import Limits
 from reviewbot.progress import Progress
 
@@ -115,7 +118,9 @@ def bench(
     monkeypatch.setattr(gateway_module, "TRIES", 1)
     fake.be_litellm(max_budget=50.0, spend=1.0)
     fake.react = by_place
-    order = Order(folder, tmp_path / "done", {}, None, "claude-haiku", 10.0, replay=False)
+    order = Order(
+        *(folder, tmp_path / "done", tmp_path, {}, None, "claude-haiku", 10.0), replay=False
+    )
     return Bench(fake, order, environment(fake) | {"REVIEWBOT_AUDIT": str(tmp_path / "log.jsonl")})
 
 
@@ -507,10 +512,35 @@ def test_a_case_from_a_branch(program: Program, history: Repo, bench: Bench) -> 
         ("app.py", range(2, 3), "Two is wrong:\nit fails"),
         ("caf\xe9.py", range(1, 4), "Cold"),
     ]
+    assert (case.base, case.head) == (history.git("rev-parse", "main"), head)
     assert case.diff == history.git_bytes("diff", "--full-index", "--no-color", "main...feature")
     assert counted(bench(folder=history.folder / "known"))[case.id] == (1, 1, 0)
     again = program("eval", "add", "main...feature", *goldens, "--into", "known")
     assert (again.code, "is there already" in again.err) == (2, True)
+
+
+def test_in_its_repository_a_case_is_reviewed_with_the_code_around_it(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    repo.write("money.py", "def taxed(cents):\n    return cents * 1.2\n")
+    repo.commit("start")
+    repo.write("app.py", "from money import taxed\n\nprice = taxed(5)  # BUG high\n")
+    repo.commit("Use it")
+    with Repository(repo.folder) as repository:
+        span = change.commit(repository, "HEAD")
+        case = sample.case(repository, span, [Golden("It fails.", "app.py", 3)])
+    known = cases.write(case, tmp_path / "known").parent
+    bench(folder=known)
+    assert "def taxed" not in bench.fake.calls[0].prompt
+    assert "1 case of commits that are not in" in bench.said.getvalue()
+    bench.fake.calls.clear()
+    results = bench(folder=known, repository=repo.folder)
+    assert "1\t def taxed(cents):" in bench.fake.calls[0].prompt
+    assert "reviewed as patches" not in bench.said.getvalue()
+    assert counted(results) == {case.id: (1, 0, 0)}
+    bench.fake.calls.clear()
+    assert counted(bench(folder=known, repository=repo.folder)) == {case.id: (1, 0, 0)}
+    assert bench.fake.calls == []
 
 
 def test_a_case_from_a_commit(

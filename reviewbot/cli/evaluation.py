@@ -98,6 +98,13 @@ _FORMAT = click.option(
     show_default=True,
     help="Folder for what is done: the same command goes on there.",
 )
+@click.option(
+    "--repository",
+    type=EXISTING_FOLDER,
+    metavar="DIR",
+    default=".",
+    help="Repository that has the commits of the cases.  [default: the one that you are in]",
+)
 @click.option("--replay", is_flag=True, help="Ask nobody: score what is done, at no cost.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was missed, and what was false.")
 @_FORMAT
@@ -113,9 +120,10 @@ def run(context: click.Context, /, **options: Any) -> int:
     """Review the cases of a folder, have a model judge, and say how good it was.
 
     A case is two files: NAME.diff, and NAME.json with its id, title, description and goldens, the
-    known problems that a review should find. Each is reviewed as `reviewbot diff --patch` would,
-    with title and description as what the authors say. The judge says which finding reports which
-    golden. --jobs and --timeout hold for the calls of one case.
+    known problems that a review should find. Each is reviewed as `reviewbot diff --patch` would;
+    where it names two commits that are in the repository, as `reviewbot diff BASE...HEAD` would,
+    with the code around the change. Title and description are what the authors say. The judge says
+    which finding reports which golden. --jobs and --timeout hold for the calls of one case.
 
     Cases that are done are not done again, unless the case, the settings or a prompt has changed.
     """
@@ -129,6 +137,7 @@ def run(context: click.Context, /, **options: Any) -> int:
     order = run.Order(
         folder=options["folder"],
         into=options["into"],
+        repository=options["repository"],
         overrides=overrides(context, options),
         config_file=options["config_file"],
         judge=options["judge"],

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from reviewbot.change import Change, Intent, from_patch
+from reviewbot.change import Change, Intent, Span, from_patch, from_repository
 from reviewbot.errors import DiffError, OutputError, UsageError
 from reviewbot.findings import Severity
+from reviewbot.git import Repository
 from reviewbot.text import visible
 
 
@@ -48,11 +50,16 @@ class _Written:
     title: str = ""
     description: str = ""
     source: str = ""
+    base: str = ""
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One change with its goldens; `source` says where cases of its kind come from."""
+    """One change with its goldens; `source` says where cases of its kind come from.
+
+    `base` and `head` are the ids of the commits that it lies between; empty where it has none.
+    """
 
     id: str
     source: str
@@ -60,18 +67,33 @@ class Case:
     description: str
     golden: tuple[Golden, ...]
     diff: bytes
+    base: str = ""
+    head: str = ""
 
-    def change(self) -> Change:
+    def lies_in(self, repository: Repository) -> bool:
+        """Whether the repository has both commits."""
+        return all(_COMMIT.fullmatch(id_) and repository.has(id_) for id_ in (self.base, self.head))
+
+    def change(self, repository: Repository | None = None) -> Change:
         """The change, with what its authors say.
+
+        Args:
+            repository: one in which it lies; None for the patch alone.
 
         Raises:
             DiffError: it is not a diff.
+            GitError: git cannot tell.
         """
-        patch = from_patch(self.id, io.BytesIO(self.diff))
-        return replace(patch, intent=Intent(self.title, self.description))
+        if repository:
+            commits = repository.resolve(self.base), repository.resolve(self.head)
+            made = from_repository(repository, Span(self.id, *commits, *commits))
+        else:
+            made = from_patch(self.id, io.BytesIO(self.diff))
+        return replace(made, intent=Intent(self.title, self.description))
 
 
 _WRITTEN = TypeAdapter(_Written)
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def load(folder: Path) -> tuple[Case, ...]:
@@ -107,6 +129,8 @@ def _read(file: Path) -> Case:
         description=written.description,
         golden=written.golden,
         diff=diff,
+        base=written.base,
+        head=written.head,
     )
     try:
         case.change()

@@ -1,9 +1,10 @@
-"""An evaluation: each case is reviewed as a patch would be, judged, and kept when it is done."""
+"""An evaluation: each case is reviewed, judged, and kept when it is done."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,12 +12,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from reviewbot import __version__, books, checklists, estimate, house, local, reviewing
+from reviewbot import __version__, books, checklists, estimate, house, local, pipeline, reviewing
 from reviewbot.anchors import Comment
 from reviewbot.audit import Audit
 from reviewbot.books import Books
 from reviewbot.endpoint import endpoint
-from reviewbot.errors import BudgetError, CallError, GatewayError, InterruptedReview
+from reviewbot.errors import (
+    BudgetError,
+    CallError,
+    GatewayError,
+    InterruptedReview,
+    UsageError,
+)
 from reviewbot.estimate import EXPECTED_ANSWER, Budget
 from reviewbot.evaluation import judge
 from reviewbot.evaluation.case import Case, load
@@ -24,6 +31,7 @@ from reviewbot.evaluation.judge import Judgement, Verdict
 from reviewbot.evaluation.kept import Kept
 from reviewbot.evaluation.results import SCORED, CaseResult, JudgedFinding, Results
 from reviewbot.gateway import Gateway
+from reviewbot.git import Repository
 from reviewbot.guard import Guarded
 from reviewbot.house import House, Overrides
 from reviewbot.meanwhile import side_by_side
@@ -44,12 +52,14 @@ NOT_DONE = "not done yet with these settings"
 class Order:
     """What the command line asks for.
 
-    `folder` holds the cases, `into` what is done. `overrides` are settings with their origin;
-    `budget` is in dollars, for all cases together. `replay`: nobody is asked.
+    `folder` holds the cases, `into` what is done; `repository` is where the commits of cases may
+    be. `overrides` are settings with their origin; `budget` is in dollars, for all cases together.
+    `replay`: nobody is asked.
     """
 
     folder: Path
     into: Path
+    repository: Path
     overrides: Overrides
     config_file: Path | None
     judge: str
@@ -66,7 +76,17 @@ def evaluate(order: Order, environment: Mapping[str, str], progress: Progress) -
         OutputError: what is done cannot be kept.
         InterruptedReview: somebody pressed ^C.
     """
-    return _Evaluation(order, environment, progress).results()
+    with ExitStack() as stack:
+        repository = _opened(order.repository, stack)
+        return _Evaluation(order, environment, progress, repository).results()
+
+
+def _opened(folder: Path, stack: ExitStack) -> Repository | None:
+    """The repository that a folder is in; None where it is in none."""
+    try:
+        return stack.enter_context(Repository(folder))
+    except UsageError:
+        return None
 
 
 def rules(its_house: House) -> str:
@@ -86,7 +106,13 @@ def at_once(limits: Limits) -> int:
 
 
 class _Evaluation:
-    def __init__(self, order: Order, environment: Mapping[str, str], progress: Progress) -> None:
+    def __init__(
+        self,
+        order: Order,
+        environment: Mapping[str, str],
+        progress: Progress,
+        repository: Repository | None,
+    ) -> None:
         self._order = order
         self._environment = environment
         self._progress = progress
@@ -98,6 +124,9 @@ class _Evaluation:
         self._rules = rules(its_house)
         self._kept = Kept(order.into)
         self._cases = load(order.folder)
+        self._repositories = {
+            case.id: repository for case in self._cases if repository and case.lies_in(repository)
+        }
 
     def results(self) -> Results:
         known = {case.id: self._known(case) for case in self._cases}
@@ -126,7 +155,8 @@ class _Evaluation:
 
     def _review_key(self, case: Case) -> str:
         diff = case.diff.decode("utf-8", "surrogateescape")
-        return digest(self._rules, case.title, case.description, diff)
+        commits = (case.base, case.head) if case.id in self._repositories else ()
+        return digest(self._rules, case.title, case.description, diff, *commits)
 
     def _judge_key(self, case: Case, report: Report) -> str:
         return digest(self._order.judge, judge.prompt(case.golden, report.standing))
@@ -155,7 +185,8 @@ class _Evaluation:
         if kept and not _gap(kept):
             return kept
         filters = {"path_filters": self._config.path_filters}
-        return local.review_of(case.change(), self._chosen, self._config, filters, self._redactor)
+        change = case.change(self._repositories.get(case.id))
+        return local.review_of(change, self._chosen, self._config, filters, self._redactor)
 
     def _announce(
         self,
@@ -168,6 +199,11 @@ class _Evaluation:
         before = len(self._cases) - len(cases)
         if before:
             self._progress.say(f"{plural(before, 'case')} done before: {self._kept.folder}")
+        if patches := [case for case in cases if case.head and case.id not in self._repositories]:
+            self._progress.say(
+                f"{plural(len(patches), 'case')} of commits that are not in "
+                f"{self._order.repository}: reviewed as patches, without the code around them"
+            )
         reviews = [each for each in begun if isinstance(each, Review) and each.selection.files]
         requests = chain.from_iterable(reviewing.priced(review, gateway) for review in reviews)
         reviewed = estimate.estimate(requests)
@@ -239,7 +275,7 @@ class _Evaluation:
             raise _over(gateway)
         part = gateway.part(its_books.noted)
         report = reviewing.reviewed(
-            begun,
+            pipeline.surveyed(begun),
             self._environment,
             Progress(io.StringIO()),  # of many cases at once, nobody could follow each call
             its_books,
