@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,7 +70,7 @@ def meant(use: Use, place: Place, known: Iterable[Definition]) -> list[tuple[int
 
 def score(use: Use, place: Place, definition: Definition) -> int:
     """How much speaks for this definition, up to 4."""
-    if definition.local and definition.path != place.path:
+    if (definition.local or is_test(definition.path)) and definition.path != place.path:
         return IMPOSSIBLE
     if use.receiver in _ITSELF:
         return _of_itself(use, place, definition)
@@ -139,6 +140,20 @@ def shared(path: str, other: str) -> int:
     """How many folders two paths have in common."""
     pairs = zip(path.split("/")[:-1], other.split("/")[:-1], strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+_TEST = re.compile(r"^test_|[._-](?:test|spec)$|(?<=[a-z])(?:Tests?|Spec)$")
+
+
+@lru_cache(10_000)
+def is_test(path: str) -> bool:
+    """Whether a file has tests, by its name."""
+    return bool(_TEST.search(PurePosixPath(path).stem))
+
+
+def tested_by(path: str) -> str:
+    """The name of what a file of tests is named after."""
+    return _TEST.sub("", PurePosixPath(path).stem)
 
 
 @lru_cache(10_000)

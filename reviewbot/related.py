@@ -5,7 +5,6 @@ It is found by the look of the lines; nothing runs, and the same change gives th
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from reviewbot import context, meaning
 from reviewbot.batches import Shown, row_of
 from reviewbot.change import Change
 from reviewbot.diff import ADDED, CONTEXT
-from reviewbot.meaning import Place, plain
+from reviewbot.meaning import Place, is_test, plain, tested_by
 from reviewbot.models import tokens
 from reviewbot.search import Findings, search
 from reviewbot.selection import Selection
@@ -38,7 +37,6 @@ KEPT_FILES = 256  # that were looked through for secrets
 DEFINES, USES, TESTS = "defines", "uses", "tests"
 
 _ABOVE = ("@", "#[", "//", "/*", "*", "# ", "--")  # decorators and comments
-_TEST = re.compile(r"^test_|[._-](?:test|spec)$|(?<=[a-z])(?:Tests?|Spec)$")
 
 
 class File:
@@ -161,7 +159,7 @@ class Elsewhere:
         for path, rows in shown.items():
             place = self._found.place(path)
             for use, count in _used(rows, place).items() if place else ():
-                rank = _rank(use) + OF_TESTS * _is_test(path)
+                rank = _rank(use) + OF_TESTS * is_test(path)
                 for score, meant in self._meant(use, place) if place else ():
                     each = found.setdefault(meant, _Wanted(meant, rank, score))
                     each.rank, each.score = min(each.rank, rank), max(each.score, score)
@@ -206,7 +204,7 @@ class Elsewhere:
         """The types to which added rows belong; those of tests say little."""
         found: dict[Definition, None] = {}
         for path, rows in shown.items():
-            if self._found.place(path) and not _is_test(path):
+            if self._found.place(path) and not is_test(path):
                 heads = {each.line: each for each in self._found.by_path[path]}
                 for number in (n for n, text in rows.items() if text[0] == ADDED):
                     lines = number, *(each.start for each in self._file(path).headers(number))
@@ -257,8 +255,8 @@ class Elsewhere:
         """How the tests begin that are named after the batch's files."""
         files = {plain(_stem(path)): path for path in shown}
         for path, found in self._found.by_path.items():
-            tested = files.get(plain(_TEST.sub("", _stem(path))))
-            if tested and path not in shown and _is_test(path):
+            tested = files.get(plain(tested_by(path)))
+            if tested and path not in shown and is_test(path):
                 heads = [range(each.line, each.line + 1) for each in found[:MOST_MEMBERS]]
                 yield _Step(path, (TESTS, tested), partial(_given, heads))
 
@@ -342,10 +340,6 @@ def _around(line: int, file: File) -> list[range]:
 
 def _given(lines: Iterable[range], _: File) -> Iterable[range]:
     return lines
-
-
-def _is_test(path: str) -> bool:
-    return bool(_TEST.search(_stem(path)))
 
 
 def _stem(path: str) -> str:

@@ -14,7 +14,7 @@ from reviewbot.change import Change, Tree
 from reviewbot.diff import CONTEXT, REMOVED, FileDiff
 from reviewbot.git import Blob
 from reviewbot.languages import Language, language
-from reviewbot.meaning import Place, modules
+from reviewbot.meaning import Place, is_test, modules
 from reviewbot.selection import LONGEST_LINES, Selection
 from reviewbot.symbols import (
     FIELD,
@@ -167,12 +167,12 @@ def is_written_by_people(text: str) -> bool:
 
 
 def _changed(change: Change, selection: Selection) -> dict[str, Changed]:
-    """The names that a change removes, defines anew, or gives another body."""
+    """The names that a change removes, defines anew, or gives another body, but for its tests."""
     deleted = [each.file for each in selection.skipped if each.file.status == "D"]
     found: dict[str, Changed] = {}
     for file in (*selection.files, *deleted):
         spoken = language(file.path)
-        if spoken is None or file.status == "A" or len(found) >= MOST_CHANGED:
+        if spoken is None or file.status == "A" or is_test(file.path) or len(found) >= MOST_CHANGED:
             continue
         for each, redefined in _altered(file, change, spoken):
             # Nobody calls a constructor by its name.

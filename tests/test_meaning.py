@@ -19,6 +19,7 @@ FILES = {
     "web/a.py": "class A:\n    def often(self): ...\nclass B:\n    def often(self): ...\n",
     "web/b.py": "class C:\n    def often(self): ...\nclass D:\n    def often(self): ...\n",
     "web/forms.py": "def form(a): ...\ndef form(a, b): ...\ndef form(a, b, c): ...\n",
+    "tests/test_web.py": "class Session:\n    def close_all(self): ...\n",
     "web/nested.py": "def outer():\n    def inner(): ...\n",
     "app/Cart.java": "class Cart {\n    int price() {\n    }\n}\n",
     "app/Line.java": "class Line {\n    int price() {\n    }\n    int lines() {\n    }\n}\n",
@@ -70,6 +71,7 @@ def meaning(line: str, path: str = "shop/cart.py", head: str = "") -> list[str]:
         ("make().clear_all()", "", ["shop/base.py:3"]),
         ("x.clear_all", "", []),
         ("x.often()", "", []),
+        ("x.close_all()", "", []),  # of tests
         ("inner()", "from web.nested import outer\n", []),
         ("unknown()", "", []),
     ],

@@ -188,6 +188,16 @@ class Parser:
 """
 
 
+def test_nobody_is_asked_for_who_uses_what_changed_in_tests(shop: Repo) -> None:
+    shop.write(
+        "tests/test_line.py", "class TestLine:\n    def setUp(self):\n        self.cart = 1\n"
+    )
+    shop.write("web/other.py", "def setUp(cart):\n    cart.setUp()\n    cart.cart.show()\n")
+    shop.commit("more tests")
+    edit(shop, "tests/test_line.py", "self.cart = 1", "self.cart = 2")
+    assert elsewhere(shop) == ""
+
+
 def test_of_a_large_class_is_shown_what_the_change_leaves_out(repo: Repo) -> None:
     repo.write("parser.py", PARSER)
     repo.commit()
