@@ -19,7 +19,7 @@ from reviewbot.meaning import Place, is_test, plain, tested_by
 from reviewbot.models import tokens
 from reviewbot.search import Findings, search
 from reviewbot.selection import Selection
-from reviewbot.symbols import MAKERS, TYPE, Definition, Use, uses
+from reviewbot.symbols import FUNCTION, MAKERS, TYPE, Definition, Use, uses
 from reviewbot.text import listed, plural, visible
 
 MODEST = 8_000  # tokens, or as many as the change itself has where these are more
@@ -142,11 +142,13 @@ class Elsewhere:
         """
         size = sum(tokens(text) for rows in shown.values() for text in rows.values())
         wanted = self._wanted(shown)
+        around = self._types_around(shown)
         steps = (
             *map(self._signature, wanted),
-            *map(self._body, self._types_around(shown)),
+            *map(self._body, around),
             *self._callers(shown),
             *(self._body(each.definition) for each in wanted),
+            *map(self._body, self._members(around)),
             *self._tests(shown),
         )
         return self._fitting(steps, shown, min(budget, max(MODEST, size)))
@@ -200,7 +202,14 @@ class Elsewhere:
 
     # --- what it belongs to ----------------------------------------------------------------------
 
-    def _types_around(self, shown: Shown) -> Iterable[Definition]:
+    def _members(self, types: Iterable[Definition]) -> Iterator[Definition]:
+        """The functions that a type has beside those that the change is in."""
+        for each in types:
+            for member in self._found.by_path[each.path]:
+                if member.owner == each.name and member.kind == FUNCTION and not member.local:
+                    yield member
+
+    def _types_around(self, shown: Shown) -> Sequence[Definition]:
         """The types to which added rows belong; those of tests say little."""
         found: dict[Definition, None] = {}
         for path, rows in shown.items():
@@ -210,7 +219,7 @@ class Elsewhere:
                     lines = number, *(each.start for each in self._file(path).headers(number))
                     for head in filter(None, map(heads.get, lines)):
                         found |= dict.fromkeys(self._types_of(head))
-        return found
+        return tuple(found)
 
     def _types_of(self, head: Definition) -> Iterable[Definition]:
         """The type that begins there, or whose member does, as far as it is in the same folder."""

@@ -202,7 +202,9 @@ def test_of_a_large_class_is_shown_what_the_change_leaves_out(repo: Repo) -> Non
     repo.write("parser.py", PARSER)
     repo.commit()
     edit(repo, "parser.py", "def step_60(self): return 60", "def step_60(self): return self.limit")
-    assert "2\t     limit = 1_000  # bytes" in elsewhere(repo)
+    text = elsewhere(repo)
+    assert "2\t     limit = 1_000  # bytes" in text
+    assert "\t         return Spooled(max_size=self.limit)" in text
 
 
 def test_who_reads_a_field_that_is_set_anew_is_shown(repo: Repo) -> None:
