@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import PurePosixPath
 
@@ -92,11 +92,12 @@ _Why = tuple[str, str]  # what it does, to which name
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Lines to show if there is room for all of them."""
+    """Lines to show if there is room for all of them, and for `spare` tokens more."""
 
     path: str
     why: _Why
     lines: Callable[[File], Iterable[range]]
+    spare: int = 0
 
 
 @dataclass(slots=True)
@@ -143,15 +144,16 @@ class Elsewhere:
         size = sum(tokens(text) for rows in shown.values() for text in rows.values())
         wanted = self._wanted(shown)
         around = self._types_around(shown)
+        budget = min(budget, max(MODEST, size))
         steps = (
             *map(self._signature, wanted),
             *map(self._body, around),
             *self._callers(shown),
             *(self._body(each.definition) for each in wanted),
-            *map(self._body, self._members(around)),
+            *self._members(around, spare=max(budget - MODEST, 0)),
             *self._tests(shown),
         )
-        return self._fitting(steps, shown, min(budget, max(MODEST, size)))
+        return self._fitting(steps, shown, budget)
 
     # --- what is used ----------------------------------------------------------------------------
 
@@ -202,12 +204,12 @@ class Elsewhere:
 
     # --- what it belongs to ----------------------------------------------------------------------
 
-    def _members(self, types: Iterable[Definition]) -> Iterator[Definition]:
-        """The functions that a type has beside those that the change is in."""
+    def _members(self, types: Iterable[Definition], spare: int) -> Iterator[_Step]:
+        """What the functions of a type do, beside those that the change is in."""
         for each in types:
             for member in self._found.by_path[each.path]:
                 if member.owner == each.name and member.kind == FUNCTION and not member.local:
-                    yield member
+                    yield replace(self._body(member), why=(DEFINES, each.name), spare=spare)
 
     def _types_around(self, shown: Shown) -> Sequence[Definition]:
         """The types to which added rows belong; those of tests say little."""
@@ -278,7 +280,7 @@ class Elsewhere:
         for step in steps:
             new = self._new(step, parts, shown) if budget > SMALLEST else None
             cost = self._cost(step, new, parts) if new else 0
-            if new is None or cost > budget:
+            if new is None or cost > budget - step.spare:
                 left_out[step.path, step.why] = None
             elif new:
                 budget -= cost
