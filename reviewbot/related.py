@@ -27,6 +27,7 @@ LARGEST_CHANGE = 8_000_000  # bytes
 SMALLEST = 20  # tokens; in fewer nothing can be shown
 SMALL = 25  # lines; of a definition that is shown whole
 HEAD = 10  # lines; of a larger one
+LARGE = 120  # lines; of one that is called, as far as there is room
 SIGNATURE = 8  # lines, at most
 MOST_MEMBERS = 30  # of a class or a test, a line each
 MARGIN = 2  # lines around a use
@@ -77,6 +78,10 @@ class File:
         ]
         return [range(above, line + HEAD), *heads[:MOST_MEMBERS]]
 
+    def whole(self, line: int) -> range:
+        """A definition as far as anybody would read it."""
+        return range(line, min(self._ends[line - 1] + 1, line + LARGE) + 1)
+
     def _above(self, line: int) -> int:
         """Where the decorators and comments of a definition begin."""
         begin = line
@@ -115,6 +120,12 @@ class _Wanted:
         at = self.definition
         return self.rank, -self.score, -self.count, at.path, at.line
 
+    @property
+    def surely_called(self) -> bool:
+        """Whether it is a function that others than tests call."""
+        sure = self.rank == 0 and self.score >= meaning.CERTAIN
+        return sure and self.definition.kind == FUNCTION
+
 
 @dataclass(slots=True)
 class _Part:
@@ -142,15 +153,18 @@ class Elsewhere:
         Every definition comes with its signature first; bodies follow as far as there is room.
         """
         size = sum(tokens(text) for rows in shown.values() for text in rows.values())
-        wanted = self._wanted(shown)
-        around = self._types_around(shown)
         budget = min(budget, max(MODEST, size))
+        spare = max(budget - MODEST, 0)
+        wanted, around = self._wanted(shown), self._types_around(shown)
+        called = [each.definition for each in wanted if each.surely_called]
         steps = (
             *map(self._signature, wanted),
             *map(self._body, around),
             *self._callers(shown),
+            *map(self._body, called),
+            *(self._whole(each, spare) for each in called),
+            *(self._member(each, spare) for each in self._members(around)),
             *(self._body(each.definition) for each in wanted),
-            *self._members(around, spare=max(budget - MODEST, 0)),
             *self._tests(shown),
         )
         return self._fitting(steps, shown, budget)
@@ -202,14 +216,20 @@ class Elsewhere:
             lambda file: file.body(at.line, members=at.kind == TYPE),
         )
 
+    def _whole(self, at: Definition, spare: int) -> _Step:
+        return _Step(at.path, (DEFINES, at.name), lambda file: [file.whole(at.line)], spare)
+
     # --- what it belongs to ----------------------------------------------------------------------
 
-    def _members(self, types: Iterable[Definition], spare: int) -> Iterator[_Step]:
-        """What the functions of a type do, beside those that the change is in."""
+    def _members(self, types: Iterable[Definition]) -> Iterator[Definition]:
+        """The functions that a type has beside those that the change is in."""
         for each in types:
             for member in self._found.by_path[each.path]:
                 if member.owner == each.name and member.kind == FUNCTION and not member.local:
-                    yield replace(self._body(member), why=(DEFINES, each.name), spare=spare)
+                    yield member
+
+    def _member(self, at: Definition, spare: int) -> _Step:
+        return replace(self._body(at), why=(DEFINES, at.owner), spare=spare)
 
     def _types_around(self, shown: Shown) -> Sequence[Definition]:
         """The types to which added rows belong; those of tests say little."""

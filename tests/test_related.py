@@ -207,6 +207,21 @@ def test_of_a_large_class_is_shown_what_the_change_leaves_out(repo: Repo) -> Non
     assert "\t         return Spooled(max_size=self.limit)" in text
 
 
+def test_of_what_is_called_more_is_shown_than_of_what_only_may_be_meant(repo: Repo) -> None:
+    lines = "".join(f"    step({n})\n" for n in range(SMALL))
+    repo.write("far/run.py", f"def run_all():\n{lines}    return 'surely called'\n")
+    repo.write(
+        "far/other.py", f"class Other:\n    def go_on(self):\n{lines}        return 'a guess'\n"
+    )
+    repo.write("app.py", "from far.run import run_all\n")
+    repo.commit()
+    edit(repo, "app.py", "run_all\n", "run_all\n\nrun_all()\nit.go_on()\n")
+    text = elsewhere(repo)
+    assert "return 'surely called'" in text
+    assert "def go_on(self)" in text
+    assert "return 'a guess'" not in text
+
+
 def test_who_reads_a_field_that_is_set_anew_is_shown(repo: Repo) -> None:
     repo.write("parser.py", PARSER)
     repo.commit()
