@@ -51,11 +51,12 @@ _AT_MARGIN = re.compile(r"\n(?=\S)(?![{}()\[\]#/*@\"'`<-]|\w+[ \t]*+:[ \t]*+(?=\
 def definitions(text: str, path: str, language: Language) -> Iterator[Definition]:
     """All definitions of a file, from top to bottom."""
     opened: list[tuple[int, str, str]] = []  # indentation, name and kind of the blocks around
-    line, counted, begun = 0, 0, 0
+    line, counted, searched = 0, 0, 0
     text = f"\n{text}"
     for match in language.definition.finditer(text):
-        if opened and opened[0][0] == 0 and _AT_MARGIN.search(text, begun + 1, match.start()):
+        if opened and opened[0][0] == 0 and _AT_MARGIN.search(text, searched, match.start()):
             opened.clear()
+        searched = match.start() + 1
         found = match.groupdict()
         group = match.lastgroup or ""
         kind = group.rstrip("234")
@@ -76,7 +77,6 @@ def definitions(text: str, path: str, language: Language) -> Iterator[Definition
         elif kind not in (FIELD, SCOPE):
             yield Definition(name, path, line, kind, owner, local)
         if kind not in (FIELD, VALUE):
-            begun = begun if opened else match.start()
             opened.append((indent, name, kind))
 
 
