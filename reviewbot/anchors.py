@@ -42,7 +42,8 @@ class Comment:
     one for each of its lines, by which later reviews know them again (see `digests`). `state` is
     new, open, fixed, dismissed or dropped; a dropped one has its `drop_reason`. `verification` says
     why it holds or does not, where somebody has tried to refute it; `confidence` is how sure it is.
-    `sources` are the tools, each with its rule, whose hints it confirms.
+    `sources` are the tools, each with its rule, whose hints it confirms. `head_line` is its line in
+    the new version; of a removed one, that of the line which follows it there.
     """
 
     id: str
@@ -68,20 +69,7 @@ class Comment:
     frame: tuple[FrameLine, ...]
     verification: str = ""
     sources: tuple[str, ...] = ()
-
-    @property
-    def head_line(self) -> int | None:
-        """Its first line in the new version; of a removed one, the line that follows it there.
-
-        None where it has no place, or nothing around it is shown.
-        """
-        if self.side == "new" or self.line is None:
-            return self.line
-        gone = FrameLine(self.line, REMOVED, self.quote)
-        at = self.frame.index(gone) if gone in self.frame else len(self.frame)
-        following = (each.line for each in self.frame[at:] if each.kind != REMOVED)
-        above = (each.line + 1 for each in reversed(self.frame[:at]) if each.kind != REMOVED)
-        return next(following, next(above, None))
+    head_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +97,15 @@ def numbered(hunks: Iterable[Hunk]) -> Iterator[tuple[int, Line]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Spot:
-    """A line of a diff: its position in its hunk, and its text as quotes are compared with it."""
+    """A line of a diff: its position in its hunk, and its text as quotes are compared with it.
+
+    `number` is that of the line in the new version, or of the next one there.
+    """
 
     hunk: Sequence[Line]
     position: int
     text: str
+    number: int
 
     @property
     def line(self) -> Line:
@@ -155,7 +147,7 @@ class _Lines:
         hunks = list(file.hunks())
         places = ((hunk.lines, i) for hunk in hunks for i in range(len(hunk.lines)))
         for (number, line), (lines, i) in zip(numbered(hunks), places, strict=True):
-            spot = _Spot(lines, i, squeezed(line.text))
+            spot = _Spot(lines, i, squeezed(line.text), number)
             self.by_number[number].append(spot)
             self.by_text[spot.text].append(spot)
             self._nth[line] = seen[_side(line), spot.text]
@@ -392,6 +384,7 @@ def _comment(claim: Claim, file: FileDiff, lines: _Lines) -> Comment:
             str(lines.occurrence(first)),
         ),
         digests=tuple(map(lines.digest, found.lines)),
+        head_line=found.spot.number,
     )
 
 

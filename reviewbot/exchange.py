@@ -64,7 +64,7 @@ class Exchange:
         reply = self._ask(messages, opened, patient=patient)
         answers = [self._read(reply)]
         try:
-            while not answers[-1].problem and talk.goes_on(reply.text, answers[-1].look_ups):
+            while talk.goes_on(reply.text, answers[-1].look_ups):
                 reply = self._ask(talk.messages)
                 answers.append(self._read(reply))
         except (GatewayError, GitError) as error:

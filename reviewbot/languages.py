@@ -44,6 +44,11 @@ class Language:
     imported: bool = False
     methods: bool = False
 
+    @property
+    def braces(self) -> bool:
+        """Whether blocks stand in braces, as in all languages with these comments."""
+        return self.comment == "//"
+
 
 def _pattern(*forms: str, flags: int = 0) -> re.Pattern[str]:
     return re.compile(rf"\n(?P<indent>[ \t]*+)(?:{'|'.join(forms)})", flags)

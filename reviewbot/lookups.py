@@ -40,7 +40,7 @@ KEPT_FILES = 64  # that were looked through for secrets
 
 LEFT_OUT = "..."
 _CUT = "[cut here: ask for less at once]"
-_MORE = "[more lines have it: search for a longer text, or in one folder]"
+_MORE = "[more lines have it: search for a longer text, or in one folder or file]"
 
 
 def room(window: int) -> int:
@@ -57,6 +57,7 @@ def offer() -> str:
         most=MOST_LOOK_UPS,
         lines=MOST_LINES,
         hits=MOST_HITS,
+        of_a_file=MOST_OF_A_FILE,
         characters=f"{ROUND_TOKENS * BYTES_PER_TOKEN:,}",
     )
 
@@ -118,8 +119,9 @@ class LookUps:
         if having is None:
             yield f"{heading}: search for {SHORTEST} to {LONGEST} characters of one line"
             return
-        most = MOST_OF_A_FILE if len(having) > 1 else MOST_HITS
-        hits = list(islice(self._hits(text, having[:MOST_FILES], most), MOST_HITS + 1))
+        shown = may_be_shown(having[:MOST_FILES], self._selection, self._tree)
+        most = MOST_OF_A_FILE if len(shown) > 1 else MOST_HITS
+        hits = list(islice(self._hits(text, shown, most), MOST_HITS + 1))
         yield heading if hits else f"{heading}: none were found in the files that may be shown"
         last = ""
         for blob, row in hits[:MOST_HITS]:
@@ -135,7 +137,7 @@ class LookUps:
 
         Of a file that has more of them than so many, the first, and that lines are left out.
         """
-        for blob in may_be_shown(blobs, self._selection, self._tree):
+        for blob in blobs:
             lines = enumerate(self._lines(blob), 1)
             rows = (row_of(number, CONTEXT, line) for number, line in lines if text in line)
             for row in islice(rows, most):

@@ -70,7 +70,8 @@ def meant(use: Use, place: Place, known: Iterable[Definition]) -> list[tuple[int
 
 def score(use: Use, place: Place, definition: Definition) -> int:
     """How much speaks for this definition, up to 4."""
-    if (definition.local or is_test(definition.path)) and definition.path != place.path:
+    of_tests = is_test(definition.path) and not is_test(place.path)
+    if (definition.local or of_tests) and definition.path != place.path:
         return IMPOSSIBLE
     if use.receiver in _ITSELF:
         return _of_itself(use, place, definition)
@@ -143,17 +144,24 @@ def shared(path: str, other: str) -> int:
 
 
 _TEST = re.compile(r"^test_|[._-](?:test|spec)$|(?<=[a-z])(?:Tests?|Spec)$")
+_SURE_TEST = re.compile(r"^test_|\.(?:test|spec)$")  # wherever it lies
+_TEST_FOLDER = re.compile(r"(?:^|[._-])(?:tests?|specs?)_*$", re.IGNORECASE)
 
 
 @lru_cache(10_000)
 def is_test(path: str) -> bool:
-    """Whether a file has tests, by its name."""
-    return bool(_TEST.search(PurePosixPath(path).stem))
+    """Whether a file has tests: by its name, and where that may mean something else, its folder."""
+    at = PurePosixPath(path)
+    if not _TEST.search(at.stem):
+        return False
+    sure = _SURE_TEST.search(at.stem) or path.endswith("_test.go")
+    return bool(sure or any(map(_TEST_FOLDER.search, at.parts[:-1])))
 
 
 def tested_by(path: str) -> str:
-    """The name of what a file of tests is named after."""
-    return _TEST.sub("", PurePosixPath(path).stem)
+    """The name of what a file of tests is named after; empty where its name is not that of one."""
+    stem = PurePosixPath(path).stem
+    return _TEST.sub("", stem) if _TEST.search(stem) else ""
 
 
 @lru_cache(10_000)

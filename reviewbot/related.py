@@ -5,7 +5,7 @@ It is found by the look of the lines; nothing runs, and the same change gives th
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -19,7 +19,7 @@ from reviewbot.meaning import Place, is_test, plain, tested_by
 from reviewbot.models import tokens
 from reviewbot.search import Findings, search
 from reviewbot.selection import Selection
-from reviewbot.symbols import FUNCTION, MAKERS, TYPE, Definition, Use, uses
+from reviewbot.symbols import FIELD, FUNCTION, MAKERS, TYPE, Definition, Use, uses
 from reviewbot.text import listed, plural, visible
 
 MODEST = 8_000  # tokens, or as many as the change itself has where these are more
@@ -29,6 +29,7 @@ SMALL = 25  # lines; of a definition that is shown whole
 HEAD = 10  # lines; of a larger one
 LARGE = 120  # lines; of one that is called, as far as there is room
 SIGNATURE = 8  # lines, at most
+MOST_TYPES = 20  # that a batch's rows belong to, of which more is shown
 MOST_MEMBERS = 30  # of a class or a test, a line each
 MARGIN = 2  # lines around a use
 OF_TESTS = 3  # what tests use decides less than all that others use
@@ -80,7 +81,7 @@ class File:
 
     def whole(self, line: int) -> range:
         """A definition as far as anybody would read it."""
-        return range(line, min(self._ends[line - 1] + 1, line + LARGE) + 1)
+        return range(line, min(self._ends[line - 1] + 2, line + LARGE))
 
     def _above(self, line: int) -> int:
         """Where the decorators and comments of a definition begin."""
@@ -146,6 +147,7 @@ class Elsewhere:
     def __init__(self, findings: Findings, lines: Callable[[str], Sequence[str]]) -> None:
         self._found = findings
         self._file = lru_cache(KEPT_FILES)(lambda path: File(lines(path)))
+        self._functions = lru_cache(KEPT_FILES)(self._functions_by_owner)
 
     def text(self, shown: Shown, budget: int) -> str:
         """What to show with a batch, in no more tokens than the budget.
@@ -193,8 +195,8 @@ class Elsewhere:
     def _is_foreign(self, use: Use, place: Place) -> bool:
         """Whether it belongs to an import that is not in the repository."""
         if not use.receiver:
-            known = place.imports.get(use.name, frozenset()) - {use.name}
-            return bool(known) and not known & self._found.modules
+            others = place.imports.get(use.name, frozenset()) - {use.name}
+            return bool(others) and not self._found.knows(use.name, others)
         known = place.imports.get(use.receiver, frozenset())
         foreign = known and not known & self._found.modules
         return bool(foreign) and use.receiver not in self._found.definitions
@@ -222,11 +224,16 @@ class Elsewhere:
     # --- what it belongs to ----------------------------------------------------------------------
 
     def _members(self, types: Iterable[Definition]) -> Iterator[Definition]:
-        """The functions that a type has beside those that the change is in."""
+        """The functions of types."""
         for each in types:
-            for member in self._found.by_path[each.path]:
-                if member.owner == each.name and member.kind == FUNCTION and not member.local:
-                    yield member
+            yield from self._functions(each.path).get(each.name, ())
+
+    def _functions_by_owner(self, path: str) -> Mapping[str, Sequence[Definition]]:
+        found: dict[str, list[Definition]] = defaultdict(list)
+        for each in self._found.by_path[path]:
+            if each.owner and each.kind == FUNCTION and not each.local:
+                found[each.owner].append(each)
+        return found
 
     def _member(self, at: Definition, spare: int) -> _Step:
         return replace(self._body(at), why=(DEFINES, at.owner), spare=spare)
@@ -241,7 +248,7 @@ class Elsewhere:
                     lines = number, *(each.start for each in self._file(path).headers(number))
                     for head in filter(None, map(heads.get, lines)):
                         found |= dict.fromkeys(self._types_of(head))
-        return tuple(found)
+        return tuple(found)[:MOST_TYPES]
 
     def _types_of(self, head: Definition) -> Iterable[Definition]:
         """The type that begins there, or whose member does, as far as it is in the same folder."""
@@ -267,7 +274,8 @@ class Elsewhere:
     def _mentions(self, name: str, path: str, shown: Shown) -> list[tuple[str, int]]:
         """Path and line of the uses to show, the nearest first."""
         changed = self._found.changed[name]
-        alone = all(each.path == path for each in self._found.definitions.get(name, ()))
+        others = (each.path != path for each in self._found.definitions.get(name, ()))
+        alone = changed.definition.kind != FIELD and not any(others)
         found = [
             (each.path, each.line)
             for each in sorted(
@@ -287,7 +295,7 @@ class Elsewhere:
         files = {plain(_stem(path)): path for path in shown}
         for path, found in self._found.by_path.items():
             tested = files.get(plain(tested_by(path)))
-            if tested and path not in shown and is_test(path):
+            if tested and path not in shown:
                 heads = [range(each.line, each.line + 1) for each in found[:MOST_MEMBERS]]
                 yield _Step(path, (TESTS, tested), partial(_given, heads))
 
@@ -300,7 +308,7 @@ class Elsewhere:
         for step in steps:
             new = self._new(step, parts, shown) if budget > SMALLEST else None
             cost = self._cost(step, new, parts) if new else 0
-            if new is None or cost > budget - step.spare:
+            if new is None or (new and cost > budget - step.spare):
                 left_out[step.path, step.why] = None
             elif new:
                 budget -= cost

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from reviewbot import context
 from reviewbot.anchors import numbered
 from reviewbot.change import Change, Tree
-from reviewbot.diff import CONTEXT, REMOVED, FileDiff
+from reviewbot.diff import ADDED, CONTEXT, REMOVED, FileDiff
 from reviewbot.git import Blob
 from reviewbot.languages import Language, language
 from reviewbot.meaning import Place, is_test, modules
@@ -37,6 +37,7 @@ MOST_KNOWN = 300  # definitions of one name
 SHORTEST = 3  # characters of a name whose uses are looked for
 
 _WORD = re.compile(r"\w+")
+_OWN = ("crate", "self", "super")  # stand for the own package
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,17 @@ class Findings:
         self.by_path: dict[str, list[Definition]] = {}
         self.mentions: dict[str, list[Mention]] = defaultdict(list)
         self.modules: set[str] = set()
+        self._stems: set[str] = set()
+        self._folders = set(_OWN)
         self._places: dict[str, Place] = {}
 
     def place(self, path: str) -> Place | None:
         """A file that uses names; None for one that was not searched."""
         return self._places.get(path)
+
+    def knows(self, name: str, others: frozenset[str]) -> bool:
+        """Whether an import of a name, with others in its statement, may be of the repository."""
+        return name in self._stems or bool(others & (self._stems | self._folders))
 
     def read(self, path: str, text: str) -> None:
         """Search one file, unless a program has written it."""
@@ -90,6 +97,9 @@ class Findings:
         place = Place(path, spoken, imports(text), frozenset(_WORD.findall(heads)))
         self._places[path] = place
         self.modules |= {*modules(path)}
+        at = PurePosixPath(path)
+        self._stems.add(at.name.partition(".")[0])
+        self._folders.update(at.parts[:-1])
         if self.changed:
             for name in sorted(self.changed.keys() & set(_WORD.findall(text))):
                 self.mentions[name] += _mentions(self.changed[name], place, lines)
@@ -194,12 +204,16 @@ def _altered(file: FileDiff, change: Change, spoken: Language) -> Iterator[tuple
         yield from ((each, True) for each in definitions(removed, path, spoken))
     lines = change.lines(file) if file.status != "D" else ()
     parents, _ = context.outline(lines)
-    heads = {each.line - 1: each for each in definitions("\n".join(lines), path, spoken)}
+    there = list(definitions("\n".join(lines), path, spoken))
+    heads = {each.line - 1: each for each in there if each.kind != FIELD}
+    fields = {each.line - 1: each for each in there if each.kind == FIELD}
     for number, line in numbered(hunks):
         index = min(number, len(lines)) - 1
         if line.kind != CONTEXT:
             for name in fields_set(line.text):
                 yield Definition(name, path, number, FIELD, "", local=False), False
+            if line.kind == ADDED and index in fields:
+                yield fields[index], False
         if line.kind == CONTEXT or (line.kind == REMOVED and index in heads):
             continue  # what is removed just above a definition is not in it
         while index >= 0 and index not in heads:

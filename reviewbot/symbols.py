@@ -44,8 +44,8 @@ class Use(NamedTuple):
     called: bool
 
 
-# A statement at the margin, which no block around it can hold; what ends one may stand there, too.
-_AT_MARGIN = re.compile(r"\n(?=\S)(?![{}()\[\]#/*@\"'`<-]|\w+[ \t]*+:[ \t]*+(?=\n|\Z))")
+# The end of a block at the margin, in languages with braces; none ends where another one begins.
+_ENDED = re.compile(r"\n\}(?![^\n]*\{[ \t\r]*(?:\n|\Z))")
 
 
 def definitions(text: str, path: str, language: Language) -> Iterator[Definition]:
@@ -54,7 +54,7 @@ def definitions(text: str, path: str, language: Language) -> Iterator[Definition
     line, counted, searched = 0, 0, 0
     text = f"\n{text}"
     for match in language.definition.finditer(text):
-        if opened and opened[0][0] == 0 and _AT_MARGIN.search(text, searched, match.start()):
+        if opened and language.braces and _ENDED.search(text, searched, match.start()):
             opened.clear()
         searched = match.start() + 1
         found = match.groupdict()
@@ -72,22 +72,22 @@ def definitions(text: str, path: str, language: Language) -> Iterator[Definition
         owner = owner if owner != "self" else opened[-1][1] if opened else ""
         if kind == FIELD and member:
             yield Definition(name, path, line, FIELD, owner, local)
-        elif kind == VALUE and (local or (language.imported and indent and not member)):
-            pass  # a variable of a block
-        elif kind not in (FIELD, SCOPE):
+        elif kind not in (FIELD, SCOPE) and not (local and kind == VALUE):
             yield Definition(name, path, line, kind, owner, local)
         if kind not in (FIELD, VALUE):
             opened.append((indent, name, kind))
 
 
+_OWN = r"(?:\b(?:self|this|cls)(?:\.|->)|@)"
 _SET = re.compile(
-    r"(?:\b(?:self|this|cls)(?:\.|->)|@)(?P<name>[^\W\d]\w*+)[ \t]*+(?::[^=\n]{1,100})?=(?![=>~])"
+    rf"{_OWN}(?P<name>[^\W\d]\w*+)[ \t]*+(?:(?:[-+*/%&|^]|\*\*|//|\?\?|<<|>>)?=(?![=>~])|\+\+|--)"
+    rf"|^[ \t]*+{_OWN}(?P<annotated>[^\W\d]\w*+)[ \t]*+:[^=\n]{{1,100}}=(?!=)"
 )
 
 
 def fields_set(line: str) -> Iterator[str]:
     """The fields of its own object that a line gives a value."""
-    return (match["name"] for match in _SET.finditer(line))
+    return (match["name"] or match["annotated"] for match in _SET.finditer(line))
 
 
 # --- imports -------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from reviewbot import checklists
 from reviewbot.anchors import Comment
 from reviewbot.checklists import Checklist
-from reviewbot.diff import REMOVED
 from reviewbot.findings import Answer, ItemAnswer, Status
 from reviewbot.merging import SAME, joined
 from reviewbot.prompt import Request
@@ -51,10 +50,10 @@ def request(
 
 
 def _claim(number: int, comment: Comment, asked: Sequence[Checklist]) -> str:
-    place = f"{comment.path}:{comment.head_line or '?'}"
+    removed = ", removed" if comment.side == "old" else ""
+    place = f"{comment.path}:{comment.head_line or '?'}{removed}"
     names = ", ".join(comment.checklists)
-    sign = f"{REMOVED} " if comment.side == "old" else ""
-    quote = [f"> {sign}{comment.quote}"] if comment.quote else []
+    quote = [f"> {comment.quote}"] if comment.quote else []
     head = f"c{number}. {place} ({comment.severity}, {names}): {visible(comment.title)}"
     own = [each for each in asked if each.name in comment.checklists]
     items = [item.text for each in own for item in each.items if item.id in comment.items]

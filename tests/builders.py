@@ -99,7 +99,8 @@ def comment(**changes: Any) -> Comment:
         "model": "claude-sonnet",
         "frame": (),
     }
-    return Comment(**(values | changes))
+    values |= changes
+    return Comment(**({"head_line": values["line"]} | values))
 
 
 def checklist(**changes: Any) -> Checklist:

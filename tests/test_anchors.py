@@ -279,7 +279,7 @@ def test_each_place_has_a_line_in_the_new_version(
     ("hunk", "expected"),
     [
         pytest.param("@@ -7,2 +7 @@\n kept()\n-gone()\n", 8, id="at the end of a file"),
-        pytest.param("@@ -7 +6,0 @@\n-gone()\n", None, id="without context"),
+        pytest.param("@@ -7 +6,0 @@\n-gone()\n", 7, id="without context"),
     ],
 )
 def test_a_removed_line_that_nothing_follows_has_the_number_after_the_line_before(

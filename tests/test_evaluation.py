@@ -118,9 +118,7 @@ def bench(
     monkeypatch.setattr(gateway_module, "TRIES", 1)
     fake.be_litellm(max_budget=50.0, spend=1.0)
     fake.react = by_place
-    order = Order(
-        *(folder, tmp_path / "done", tmp_path, {}, None, "claude-haiku", 10.0), replay=False
-    )
+    order = Order(*(folder, tmp_path / "done", None, {}, None, "claude-haiku", 10.0), replay=False)
     return Bench(fake, order, environment(fake) | {"REVIEWBOT_AUDIT": str(tmp_path / "log.jsonl")})
 
 
@@ -532,7 +530,7 @@ def test_in_its_repository_a_case_is_reviewed_with_the_code_around_it(
     known = cases.write(case, tmp_path / "known").parent
     bench(folder=known)
     assert "def taxed" not in bench.fake.calls[0].prompt
-    assert "1 case of commits that are not in" in bench.said.getvalue()
+    assert "1 case of commits that are not all in this repository" in bench.said.getvalue()
     bench.fake.calls.clear()
     results = bench(folder=known, repository=repo.folder)
     assert "1\t def taxed(cents):" in bench.fake.calls[0].prompt
@@ -541,6 +539,24 @@ def test_in_its_repository_a_case_is_reviewed_with_the_code_around_it(
     bench.fake.calls.clear()
     assert counted(bench(folder=known, repository=repo.folder)) == {case.id: (1, 0, 0)}
     assert bench.fake.calls == []
+
+
+def test_a_case_of_the_first_commit_lies_in_its_repository(repo: Repo) -> None:
+    repo.write("app.py", "x = 1\n")
+    repo.commit("start")
+    with Repository(repo.folder) as repository:
+        span = change.commit(repository, "HEAD")
+        case = sample.case(repository, span, [Golden("It fails.", "app.py", 1)])
+        assert case.lies_in(repository)
+        assert not replace(case, base="0" * 40).lies_in(repository)
+        assert not replace(case, head="main").lies_in(repository)
+        assert [file.path for file in case.change(repository).diff.files] == ["app.py"]
+
+
+def test_what_is_named_as_the_repository_has_to_be_one(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="repository"):
+        bench(repository=tmp_path / "empty")
 
 
 def test_a_case_from_a_commit(

@@ -149,7 +149,7 @@ def test_a_search_may_be_held_to_a_folder_or_a_file(shop: Repo, folder: str) -> 
 def test_a_search_is_no_pattern_and_shows_so_many_lines(shop: Repo) -> None:
     text = shown(shop, search("line_"), search("line_1$"), search("ab"))
     assert text.count("\t line_") == MOST_HITS
-    assert "\n[more lines have it: search for a longer text, or in one folder]\n" in text
+    assert "\n[more lines have it: search for a longer text, or in one folder or file]\n" in text
     assert "## Lines with `line_1$`: none were found in the files that may be shown" in text
     assert "## Lines with `ab`: search for 3 to 200 characters of one line" in text
 
@@ -162,11 +162,16 @@ def test_of_a_file_among_others_a_search_shows_a_few_lines(shop: Repo) -> None:
     assert f"\n{MOST_OF_A_FILE}\t line_{MOST_OF_A_FILE} = {MOST_OF_A_FILE}\n..." in text
 
 
+def test_a_file_that_is_not_shown_is_none_beside_which_a_search_shows_less(shop: Repo) -> None:
+    shop.write("poetry.lock", "line_0 = 0\n")
+    assert shown(shop, search("line_")).count("\t line_") == MOST_HITS
+
+
 def test_the_last_of_many_files_is_not_left_out_without_a_word(shop: Repo) -> None:
     for n in range(lookups.MOST_FILES + 1):
         shop.write(f"many/f{n}.py", f"vanished = '{token()}'\n")
     text = shown(shop, search("vanished = 'gh" + "p_"))
-    assert text.endswith("[more lines have it: search for a longer text, or in one folder]")
+    assert text.endswith("[more lines have it: search for a longer text, or in one folder or file]")
 
 
 @pytest.mark.parametrize("budget", [150, 500, 2_000, 8_000])
@@ -418,6 +423,17 @@ def test_who_asks_for_ever_is_asked_for_its_word_and_must_give_one(
     reasons = {"" if status == "complete" else exchange.UNANSWERED}
     assert {each.reason for each in report.coverage} == reasons
     assert report.status == ("complete" if status == "complete" else "incomplete")
+
+
+def test_what_is_broken_in_an_answer_that_asks_does_not_count(
+    fake: FakeGateway, shop: Repo
+) -> None:
+    fake.plan(
+        streamed(asking(lines_of("shop/money.py"), findings=[FOUND | {"path": ""}])),
+        streamed(LAST),
+    )
+    report = report_of(fake, shop)
+    assert (len(fake.calls), report.status, report.usage.look_ups) == (2, "complete", 1)
 
 
 def test_a_word_that_asks_though_nothing_was_offered_is_no_clean_one(

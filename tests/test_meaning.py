@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviewbot.languages import language
-from reviewbot.meaning import MOST_MEANT, Place, meant, modules, shared
+from reviewbot.meaning import MOST_MEANT, Place, is_test, meant, modules, shared
 from reviewbot.symbols import Definition, Use, definitions, imports, uses
 
 FILES = {
@@ -78,6 +78,33 @@ def meaning(line: str, path: str = "shop/cart.py", head: str = "") -> list[str]:
 )
 def test_what_speaks_for_a_definition(line: str, head: str, expected: list[str]) -> None:
     assert meaning(line, head=head) == expected
+
+
+def test_tests_may_mean_what_other_tests_define() -> None:
+    assert meaning("x.close_all()", "tests/test_more.py") == ["tests/test_web.py:2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/test_cart.py", True),
+        ("shop/test_cart.py", True),
+        ("src/cart.test.ts", True),
+        ("src/cart.spec.js", True),
+        ("shop/cart_test.go", True),
+        ("src/test/java/CartTest.java", True),
+        ("Shop.Tests/CartTests.cs", True),
+        ("spec/cart_spec.rb", True),
+        ("src/__tests__/cart-test.js", True),
+        ("src/main/java/JobSpec.java", False),
+        ("api/pod_spec.go", False),
+        ("stats/ab_test.py", False),
+        ("tests/conftest.py", False),
+        ("shop/latest.py", False),
+    ],
+)
+def test_what_has_tests_is_told_by_its_name_and_folder(path: str, expected: bool) -> None:
+    assert is_test(path) == expected
 
 
 def test_of_several_forms_the_last_ones_come_first() -> None:

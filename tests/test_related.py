@@ -188,6 +188,47 @@ class Parser:
 """
 
 
+EXPORTED = "export function made_here() {}\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "user", "head"),
+    [
+        ("src/limits.rs", "pub fn made_here() {}\n", "src/app.rs", "use crate::made_here;"),
+        ("src/lib.ts", EXPORTED, "src/a.ts", "import { made_here } from './lib'"),
+        ("packages/utils/src/index.ts", EXPORTED, "a.ts", "import { made_here } from '@a/utils'"),
+        ("src/Cart.php", "<?php\nclass Cart {}\n", "app.php", "<?php\nuse Acme\\Cart;"),
+        ("lib/__init__.py", "def made_here(): ...\n", "app.py", "from lib import made_here"),
+    ],
+)
+def test_an_import_from_the_repository_itself_is_none_from_elsewhere(
+    repo: Repo, path: str, text: str, user: str, head: str
+) -> None:
+    name = "Cart" if "Cart" in text else "made_here"
+    repo.write(path, text)
+    repo.write(user, f"{head}\n")
+    repo.commit()
+    repo.write(user, f"{head}\nx = {name}(1)\n")
+    repo.commit()
+    assert f"(defines `{name}`)" in elsewhere(repo)
+
+
+def test_who_makes_a_class_that_has_a_new_field_is_shown(repo: Repo) -> None:
+    repo.write("order.py", "@dataclass\nclass Order:\n    count: int\n")
+    repo.write("shop.py", "from order import Order\n\norder = Order(3)\n")
+    repo.commit()
+    edit(repo, "order.py", "count: int\n", "count: int\n    coupon: str\n")
+    assert "3\t order = Order(3)" in elsewhere(repo)
+
+
+def test_of_a_field_that_is_set_no_stranger_with_its_name_is_shown(repo: Repo) -> None:
+    repo.write("a/job.py", "class Job:\n    def run(self):\n        self.name = ''\n")
+    repo.write("b/pet.py", "def call(pet):\n    return pet.name\n")
+    repo.commit()
+    edit(repo, "a/job.py", "self.name = ''", "self.name = 'x'")
+    assert elsewhere(repo) == ""
+
+
 def test_nobody_is_asked_for_who_uses_what_changed_in_tests(shop: Repo) -> None:
     shop.write(
         "tests/test_line.py", "class TestLine:\n    def setUp(self):\n        self.cart = 1\n"

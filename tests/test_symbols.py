@@ -271,12 +271,30 @@ PROTOTYPE = """
     """
 
 
-def test_a_block_ends_where_a_statement_begins_at_the_margin() -> None:
+def test_a_block_ends_with_its_brace() -> None:
     found = definitions(dedent(PROTOTYPE).removeprefix("\n"), "a.js", spoken("a.js"))
     assert [(each.name, each.line, each.owner, each.local) for each in found] == [
         ("Reply", 1, "", False),
         ("sent", 6, "", False),
+        ("reply", 15, "", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.cpp", "class Cart {\r\npublic slots:\r\n  int total() {\r\n  }\r\n};\r\n"),
+        (
+            "a.php",
+            "class Cart {\n    const A = <<<X\ntext at the margin\nX;\n    function total() {\n",
+        ),
+        ("a.py", 'class Cart:\n    A = """\ntext at the margin\n"""\n    def total(self): ...\n'),
+        ("a.ts", "class Cart {\n  a = `\ntext`\n  total(\n    x,\n  ) {}\n}\n"),
+    ],
+)
+def test_a_text_at_the_margin_ends_no_class(path: str, text: str) -> None:
+    found = {each.name: each.owner for each in definitions(text, path, spoken(path))}
+    assert found["total"] == "Cart"
 
 
 @pytest.mark.parametrize(
@@ -287,6 +305,11 @@ def test_a_block_ends_where_a_statement_begins_at_the_margin() -> None:
         ("    this.a = this.b = other.c", ["a", "b"]),
         ("    $this->limit = 3;", ["limit"]),
         ("    @limit = 3", ["limit"]),
+        ("    self.count += 1", ["count"]),
+        ("    this.count++;", ["count"]),
+        ("    x = this.a ? this.b : c >= d", []),
+        ("    {self.k: a != b}", []),
+        ("    if self.ready: value = 1", []),
         ("    if self.limit == 3:", []),
         ("    this.done => {", []),
         ("    return self.limit", []),

@@ -13,7 +13,7 @@ from builders import checklist, comment, file_diff, raw_finding, request
 from fake_gateway import KEY, FakeGateway, answered, failed, streamed
 
 from reviewbot import calls, checklists, config, verification
-from reviewbot.anchors import Comment, FrameLine
+from reviewbot.anchors import Comment
 from reviewbot.change import Change
 from reviewbot.diff import Diff
 from reviewbot.endpoint import Endpoint
@@ -56,12 +56,11 @@ def test_the_claims_stand_in_a_block_with_their_places_and_quotes() -> None:
 
 
 def test_a_claim_about_a_removed_line_has_the_number_by_which_the_change_shows_it() -> None:
-    frame = (FrameLine(17, "-", "check(user)"), FrameLine(21, " ", "pay()"))
-    removed = comment(side="old", line=17, end_line=17, quote="check(user)", frame=frame)
+    removed = comment(side="old", line=17, end_line=17, head_line=21, quote="check(user)")
     asked = verification.request(request(), [removed], [])
     assert asked is not None
-    assert "c1. app.py:21 (" in asked.task
-    assert "\n> - check(user)\n" in asked.task
+    assert "c1. app.py:21, removed (high, " in asked.task
+    assert "\n> check(user)\n" in asked.task
 
 
 @pytest.mark.parametrize(

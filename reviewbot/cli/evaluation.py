@@ -102,7 +102,6 @@ _FORMAT = click.option(
     "--repository",
     type=EXISTING_FOLDER,
     metavar="DIR",
-    default=".",
     help="Repository that has the commits of the cases.  [default: the one that you are in]",
 )
 @click.option("--replay", is_flag=True, help="Ask nobody: score what is done, at no cost.")

@@ -58,7 +58,7 @@ class _Written:
 class Case:
     """One change with its goldens; `source` says where cases of its kind come from.
 
-    `base` and `head` are the ids of the commits that it lies between; empty where it has none.
+    `base` and `head` are the full ids of the commits that it lies between; empty where it has none.
     """
 
     id: str
@@ -71,8 +71,11 @@ class Case:
     head: str = ""
 
     def lies_in(self, repository: Repository) -> bool:
-        """Whether the repository has both commits."""
-        return all(_COMMIT.fullmatch(id_) and repository.has(id_) for id_ in (self.base, self.head))
+        """Whether the repository has all of it: not in a clone that lacks the contents of files."""
+        if not (_COMMIT.fullmatch(self.base) and _COMMIT.fullmatch(self.head)):
+            return False
+        begun = self.base == repository.empty_tree() or repository.has(self.base)
+        return begun and repository.has(self.head) and not repository.partial
 
     def change(self, repository: Repository | None = None) -> Change:
         """The change, with what its authors say.
@@ -85,7 +88,7 @@ class Case:
             GitError: git cannot tell.
         """
         if repository:
-            commits = repository.resolve(self.base), repository.resolve(self.head)
+            commits = self.base, self.head
             made = from_repository(repository, Span(self.id, *commits, *commits))
         else:
             made = from_patch(self.id, io.BytesIO(self.diff))
@@ -93,7 +96,7 @@ class Case:
 
 
 _WRITTEN = TypeAdapter(_Written)
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def load(folder: Path) -> tuple[Case, ...]:

@@ -52,14 +52,14 @@ NOT_DONE = "not done yet with these settings"
 class Order:
     """What the command line asks for.
 
-    `folder` holds the cases, `into` what is done; `repository` is where the commits of cases may
-    be. `overrides` are settings with their origin; `budget` is in dollars, for all cases together.
-    `replay`: nobody is asked.
+    `folder` holds the cases, `into` what is done; `repository` is where the commits of cases are,
+    None for the one that one is in, if any. `overrides` are settings with their origin; `budget` is
+    in dollars, for all cases together. `replay`: nobody is asked.
     """
 
     folder: Path
     into: Path
-    repository: Path
+    repository: Path | None
     overrides: Overrides
     config_file: Path | None
     judge: str
@@ -77,15 +77,16 @@ def evaluate(order: Order, environment: Mapping[str, str], progress: Progress) -
         InterruptedReview: somebody pressed ^C.
     """
     with ExitStack() as stack:
-        repository = _opened(order.repository, stack)
+        repository = _repository(order.repository, stack)
         return _Evaluation(order, environment, progress, repository).results()
 
 
-def _opened(folder: Path, stack: ExitStack) -> Repository | None:
-    """The repository that a folder is in; None where it is in none."""
+def _repository(folder: Path | None, stack: ExitStack) -> Repository | None:
     try:
-        return stack.enter_context(Repository(folder))
+        return stack.enter_context(Repository(folder or Path.cwd()))
     except UsageError:
+        if folder:
+            raise
         return None
 
 
@@ -124,9 +125,10 @@ class _Evaluation:
         self._rules = rules(its_house)
         self._kept = Kept(order.into)
         self._cases = load(order.folder)
-        self._repositories = {
-            case.id: repository for case in self._cases if repository and case.lies_in(repository)
-        }
+        self._repository = repository
+        self._around = frozenset(
+            case.id for case in self._cases if repository and case.lies_in(repository)
+        )
 
     def results(self) -> Results:
         known = {case.id: self._known(case) for case in self._cases}
@@ -155,7 +157,7 @@ class _Evaluation:
 
     def _review_key(self, case: Case) -> str:
         diff = case.diff.decode("utf-8", "surrogateescape")
-        commits = (case.base, case.head) if case.id in self._repositories else ()
+        commits = (case.base, case.head) if case.id in self._around else ()
         return digest(self._rules, case.title, case.description, diff, *commits)
 
     def _judge_key(self, case: Case, report: Report) -> str:
@@ -185,7 +187,7 @@ class _Evaluation:
         if kept and not _gap(kept):
             return kept
         filters = {"path_filters": self._config.path_filters}
-        change = case.change(self._repositories.get(case.id))
+        change = case.change(self._repository if case.id in self._around else None)
         return local.review_of(change, self._chosen, self._config, filters, self._redactor)
 
     def _announce(
@@ -199,13 +201,15 @@ class _Evaluation:
         before = len(self._cases) - len(cases)
         if before:
             self._progress.say(f"{plural(before, 'case')} done before: {self._kept.folder}")
-        if patches := [case for case in cases if case.head and case.id not in self._repositories]:
+        if patches := [case for case in cases if case.head and case.id not in self._around]:
             self._progress.say(
-                f"{plural(len(patches), 'case')} of commits that are not in "
-                f"{self._order.repository}: reviewed as patches, without the code around them"
+                f"{plural(len(patches), 'case')} of commits that are not all in this repository: "
+                "reviewed as patches, without the code around them"
             )
         reviews = [each for each in begun if isinstance(each, Review) and each.selection.files]
-        requests = chain.from_iterable(reviewing.priced(review, gateway) for review in reviews)
+        requests = chain.from_iterable(
+            reviewing.priced(pipeline.surveyed(review), gateway) for review in reviews
+        )
         reviewed = estimate.estimate(requests)
         judged = self._judge_price(cases, gateway)
         price = "price unknown" if judged is None else f"about ${judged:.4f}"

@@ -62,6 +62,6 @@ def case(repository: Repository, span: Span, goldens: Sequence[Golden]) -> Case:
         description=rest.strip(),
         golden=tuple(goldens),
         diff=repository.patch(span.base, span.head),
-        base=span.base_commit or "",
-        head=span.head_commit or "",
+        base=span.base,
+        head=span.head,
     )
