@@ -20,6 +20,8 @@ LONGEST_MARK = 12  # characters before the text of a row
 # The rows that a batch shows, by path and number, each as its sign and its text.
 Shown = Mapping[str, Mapping[int, str]]
 
+LEFT_OUT = "..."  # a row that stands for lines between those that are shown
+
 # Rows that say which hunks follow: they have no tab, so no line of code can look like one.
 REVIEWED, NEW = "[reviewed before]", "[new]"
 
@@ -209,7 +211,7 @@ def _segments(
     end = 0
     for number, row in rows:
         if number > end + 1:
-            segments.append([f"... {sections.get(number, '')}".rstrip()])
+            segments.append([f"{LEFT_OUT} {sections.get(number, '')}".rstrip()])
         elif not segments:
             segments.append([])
         segments[-1].append(row)

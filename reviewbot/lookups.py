@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from reviewbot import checklists
-from reviewbot.batches import row_of
+from reviewbot.batches import LEFT_OUT, row_of
 from reviewbot.change import Tree
 from reviewbot.diff import CONTEXT
 from reviewbot.findings import LookUp
@@ -38,7 +38,6 @@ WINDOW_SHARE = 8  # of what fits into a call, one in so many is kept for that
 LEAST_TOKENS = 2_000  # in fewer nothing is looked up
 KEPT_FILES = 64  # that were looked through for secrets
 
-LEFT_OUT = "..."
 _CUT = "[cut here: ask for less at once]"
 _MORE = "[more lines have it: search for a longer text, or in one folder or file]"
 

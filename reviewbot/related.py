@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from pathlib import PurePosixPath
 
 from reviewbot import context, meaning
-from reviewbot.batches import Shown, row_of
+from reviewbot.batches import LEFT_OUT, Shown, row_of
 from reviewbot.change import Change
 from reviewbot.diff import ADDED, CONTEXT
 from reviewbot.meaning import Place, is_test, plain, tested_by
@@ -243,12 +243,16 @@ class Elsewhere:
         found: dict[Definition, None] = {}
         for path, rows in shown.items():
             if self._found.place(path) and not is_test(path):
-                heads = {each.line: each for each in self._found.by_path[path]}
-                for number in (n for n, text in rows.items() if text[0] == ADDED):
-                    lines = number, *(each.start for each in self._file(path).headers(number))
-                    for head in filter(None, map(heads.get, lines)):
-                        found |= dict.fromkeys(self._types_of(head))
+                for head in self._heads(path, rows):
+                    found |= dict.fromkeys(self._types_of(head))
         return tuple(found)[:MOST_TYPES]
+
+    def _heads(self, path: str, rows: Mapping[int, str]) -> Iterator[Definition]:
+        """The definitions that begin at added rows, or have them in them."""
+        heads = {each.line: each for each in self._found.by_path[path]}
+        for number in (n for n, text in rows.items() if text[0] == ADDED):
+            lines = number, *(each.start for each in self._file(path).headers(number))
+            yield from filter(None, map(heads.get, lines))
 
     def _types_of(self, head: Definition) -> Iterable[Definition]:
         """The type that begins there, or whose member does, as far as it is in the same folder."""
@@ -336,14 +340,14 @@ class Elsewhere:
         lines = self._file(step.path).lines
         heading = 0 if step.path in parts else tokens(f"## {step.path} ()\n\n")
         rows = (tokens(row_of(number, CONTEXT, lines[number - 1])) for number in new)
-        return sum(size + tokens("...") for size in rows) + heading + tokens(f"{step.why}, ")
+        return sum(size + tokens(LEFT_OUT) for size in rows) + heading + tokens(f"{step.why}, ")
 
     def _text(self, path: str, part: _Part) -> str:
         lines = self._file(path).lines
         rows = [f"## {path} ({_said(part.whys)})"]
         for number in sorted(part.lines):
             if number > 1 and number - 1 not in part.lines:
-                rows.append("...")
+                rows.append(LEFT_OUT)
             rows.append(row_of(number, CONTEXT, lines[number - 1]))
         return "\n".join(rows)
 

@@ -207,6 +207,7 @@ class _Evaluation:
                 "reviewed as patches, without the code around them"
             )
         reviews = [each for each in begun if isinstance(each, Review) and each.selection.files]
+        # Each is surveyed again when its turn comes: all at once would take too much memory.
         requests = chain.from_iterable(
             reviewing.priced(pipeline.surveyed(review), gateway) for review in reviews
         )
